@@ -1,1 +1,1 @@
-"""The crawler: fetches pages of one Site in one process and saves them to the archive."""
+"""The crawler: fetches pages of one site in one process and saves them to the archive."""

@@ -1,12 +1,12 @@
-"""`python -m crawler` crawls one Site in its own process; `python -m crawler probe` probes one.
+"""`python -m crawler` crawls one site in its own process; `python -m crawler probe` probes one.
 
-`python -m crawler discover` reads the stored Sources of a Site again. Each reads one JSON line from
+`python -m crawler discover` reads the stored sources of a site again. Each reads one JSON line from
 standard input (`CrawlJob` or `ProbeJob` of `pipeline.process_messages`) and prints progress as JSON
 lines. A probe writes its result to `result.json` in the job's folder.
 The exit code is 0 when the crawl came to an end, whatever the site answered, or that of a
 NightdeskError.
 
-`python -m crawler series` crawls one Site after another, because the first crawl of a process costs
+`python -m crawler series` crawls one site after another, because the first crawl of a process costs
 many times as much as the next. After each crawl that ended well it prints the event `ready`, and
 waits for the next job. After any other it exits, so that no crawl meets what another one left.
 
@@ -63,7 +63,11 @@ def run() -> int:
 
 
 def main() -> int:
-    """Run the crawls or the probe that the arguments name, and return the exit code."""
+    """Run the crawls or the probe that the arguments name, and return the exit code.
+
+    Returns:
+        An exit code of `pipeline.core.errors.ExitCode`.
+    """
     jobs = JobInput(0)
     line = jobs.first()
     events = EventWriter()
@@ -105,10 +109,10 @@ class Crawls:
         self._may_go_on = False
 
     def crawl(self, job: CrawlJob) -> None:
-        """Crawl a Site and close its Run, however the crawl ends.
+        """Crawl a site and close its run, however the crawl ends.
 
         Args:
-            job: The Site and the settings.
+            job: The site and the settings.
 
         Raises:
             NightdeskError: The archive or the disk failed.
@@ -130,7 +134,7 @@ class Crawls:
             raise end.error
 
     def go_on(self, jobs: JobInput, idle_seconds: float = IDLE_SECONDS) -> None:
-        """Crawl the next Sites, until a crawl does not end well or no job comes.
+        """Crawl the next sites, until a crawl does not end well or no job comes.
 
         Args:
             jobs: Where the jobs come from.
@@ -177,7 +181,7 @@ class Crawls:
 
 
 def _scope(job: CrawlJob) -> str:
-    """Return which part of the Site is crawled; "" for an ordinary night."""
+    """Return which part of the site is crawled; "" for an ordinary night."""
     if job.urls:
         return f"{len(job.urls)} requested pages" if len(job.urls) > 1 else "1 requested page"
     if job.since is not None:
@@ -210,7 +214,16 @@ def probe(job: ProbeJob, events: EventWriter) -> int:
 
 
 def run_spider(scrapy: ScrapyProcess, job: CrawlJob, run: CrawlRun) -> CrawlEnd:
-    """Run the spider to its end and return how the crawl ended."""
+    """Run the spider to its end and return how the crawl ended.
+
+    Args:
+        scrapy: Scrapy in this process.
+        job: What the parent asks for.
+        run: The run in the archive.
+
+    Returns:
+        The status of the run with a sentence; `failed` where the spider did not end by itself.
+    """
     disk_space = DiskSpaceGuard(Path(job.data_folder), job.free_megabytes)
     spider, error = scrapy.run(job, NewsSpider, run=run, disk_space=disk_space, urls=job.urls)
     if isinstance(spider, NewsSpider) and error is None:

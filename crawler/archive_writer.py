@@ -62,7 +62,7 @@ class ArchiveWriter:
 
         Args:
             archive: The session that saves.
-            run: Number of the Run.
+            run: Number of the run.
             page: The fetched page.
 
         Returns:

@@ -48,10 +48,10 @@ class ArticleLimits:
 
 
 class ArticleCrawler:
-    """Crawl the story pages of a Site that are due.
+    """Crawl the story pages of a site that are due.
 
     Args:
-        run: The Run.
+        run: The run.
         fetcher: Fetches the pages.
         budget: Says when to stop.
         limits: How many pages are leased and saved at a time.
@@ -85,7 +85,7 @@ class ArticleCrawler:
         """Fetch the next page and start to save it.
 
         Returns:
-            False where no page is due any more, or the Run must stop.
+            False where no page is due any more, or the run must stop.
         """
         due = await self._next_due()
         if due is None:

@@ -1,6 +1,6 @@
 """When a crawl has to stop: time, bytes, pages, memory, disk space, and servers that do not answer.
 
-Also the status with which the Run then ends.
+Also the status with which the run then ends.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UNRESPONSIVE_REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class CrawlEnd:
-    """How a crawl ended: the values that close the Run."""
+    """How a crawl ended: the values that close the run."""
 
     status: str
     detail: str = ""
@@ -42,12 +42,12 @@ OUT_OF_MEMORY = CrawlEnd("failed", "the memory limit was reached; the rest stays
 
 
 class CrawlBudget:
-    """Decide when a crawl of a Site has to stop.
+    """Decide when a crawl of a site has to stop.
 
     The time starts when the object is created.
 
     Args:
-        site: The Site with its limits.
+        site: The site with its limits.
         stats: Scrapy's statistics of this crawl.
         disk_space: Says when the disk is full.
         max_failures: Fetches in a row without a useful answer after which the crawl stops.
@@ -79,7 +79,7 @@ class CrawlBudget:
         self._failures = 0 if answered else self._failures + 1
 
     def should_stop(self) -> bool:
-        """Return whether no further request may be made in this Run."""
+        """Return whether no further request may be made in this run."""
         return (
             self._out_of_time()
             or self._out_of_bytes()
@@ -90,7 +90,11 @@ class CrawlBudget:
         )
 
     def failure(self) -> CrawlEnd | None:
-        """Return the end of a crawl that had to be broken off; None where that is not so."""
+        """Return the end of a crawl that had to be broken off; None where that is not so.
+
+        Returns:
+            The end with its status and a sentence, as for a disk that is full.
+        """
         if self._out_of_memory():
             return OUT_OF_MEMORY
         if shortage := self._disk_space.shortage():
@@ -107,7 +111,11 @@ class CrawlBudget:
         return None
 
     def exhausted(self) -> CrawlEnd | None:
-        """Return the end of a crawl that used up a limit of its site file; None otherwise."""
+        """Return the end of a crawl that used up a limit of its site file; None otherwise.
+
+        Returns:
+            The end with a sentence that names the key of the site file.
+        """
         politeness = self._site.politeness
         detail = ""
         if self._out_of_time():
@@ -124,7 +132,7 @@ class CrawlBudget:
         return self._failures >= self._max_failures
 
     def _is_rate_limited(self) -> bool:
-        """Whether the Site's own host asked us to stop. Requests to its other hosts are refused."""
+        """Whether the site's own host asked us to stop. Requests to its other hosts are refused."""
         site_host = without_www(host_of(self._site.url))
         return any(without_www(host) == site_host for host in dropped_hosts(self._stats))
 

@@ -1,4 +1,4 @@
-"""Turns a server's answer, or the error in its place, into a Capture.
+"""Turns a server's answer, or the error in its place, into a capture.
 
 Pure functions. Every answer gets a reason code. Headers are kept by an allow-list with bounded
 values, and no field holds credentials. `discovery` reads what is inside a feed or a sitemap.
@@ -94,7 +94,7 @@ def capture_response(
     agent: str = "nightdesk",
     requested_url: str = "",
 ) -> Capture:
-    """Make the Capture of an answer.
+    """Make the capture of an answer.
 
     Args:
         due: The page.
@@ -146,11 +146,11 @@ def apply_opt_outs(capture: Capture, politeness: Politeness) -> Capture:
     """Refuse a page that opted out of archiving, where the site file says to obey that.
 
     Args:
-        capture: The Capture of a story.
+        capture: The capture of a story.
         politeness: The rules of the site file.
 
     Returns:
-        The same Capture, or one without the bytes whose outcome is REFUSED.
+        The same capture, or one without the bytes whose outcome is REFUSED.
     """
     opt_outs_to_obey = _opt_outs_to_obey(capture, politeness)
     if capture.outcome is not Outcome.FETCHED or not opt_outs_to_obey:
@@ -166,9 +166,9 @@ def apply_opt_outs(capture: Capture, politeness: Politeness) -> Capture:
 
 
 def without_opted_out_body(capture: Capture, politeness: Politeness) -> Capture:
-    """Drop the bytes of a Source that opted out, where the site file says to obey that.
+    """Drop the bytes of a source that opted out, where the site file says to obey that.
 
-    Its Links are followed: they are no part of what is kept.
+    Its links are followed: they are no part of what is kept.
     """
     return replace(capture, body=None) if _opt_outs_to_obey(capture, politeness) else capture
 
@@ -183,15 +183,15 @@ def _opt_outs_to_obey(capture: Capture, politeness: Politeness) -> list[str]:
 
 
 def follow_canonical(due: DueUrl, capture: Capture, canonical_url: str) -> Capture:
-    """Turn the Capture of a page without text into a redirect to the page that it names.
+    """Turn the capture of a page without text into a redirect to the page that it names.
 
     Args:
         due: The story.
-        capture: Its Capture.
-        canonical_url: The canonical URL that it declares, if that is a story of the Site.
+        capture: Its capture.
+        canonical_url: The canonical URL that it declares, if that is a story of the site.
 
     Returns:
-        The redirect; otherwise the same Capture with the trusted canonical URL.
+        The redirect; otherwise the same capture with the trusted canonical URL.
     """
     body = capture.body
     if body is None or not names_other_page(body, due.url, canonical_url):
@@ -209,16 +209,16 @@ def follow_canonical(due: DueUrl, capture: Capture, canonical_url: str) -> Captu
 
 
 def part_capture(site: Site, due: DueUrl, capture: Capture, final_url: str) -> Capture:
-    """Return the Capture of a further part of a story after its redirects.
+    """Return the capture of a further part of a story after its redirects.
 
     Args:
         site: The site.
         due: The part.
-        capture: The Capture of what the redirects led to.
+        capture: The capture of what the redirects led to.
         final_url: Its URL.
 
     Returns:
-        The same Capture, or one without bytes where there is no such part (any more).
+        The same capture, or one without bytes where there is no such part (any more).
     """
     capture = apply_opt_outs(replace(capture, canonical_url=""), site.politeness)
     is_first_page = url_key(final_url) == url_key(due.story_url or due.url)
@@ -236,7 +236,7 @@ def part_capture(site: Site, due: DueUrl, capture: Capture, final_url: str) -> C
 
 
 def capture_error(due: DueUrl, error: FetchError, fetched_at: datetime) -> Capture:
-    """Make the Capture of a fetch that brought no answer."""
+    """Make the capture of a fetch that brought no answer."""
     return Capture(due.page_id, fetched_at, error.outcome, error.reason, detail=error.detail)
 
 
@@ -290,7 +290,7 @@ def _classify_redirect(due: DueUrl, response: Response) -> _Classification:
     if not target:
         detail = "redirects to something that is no http or https URL"
         return _Classification(Outcome.FAILED, Reason.BAD_URL, detail)
-    if due.kind is not UrlKind.STORY:  # Scrapy follows redirects of Sources, but not this one
+    if due.kind is not UrlKind.STORY:  # Scrapy follows redirects of sources, but not this one
         detail = "redirects to a target that we do not follow"
         return _Classification(Outcome.FAILED, Reason.HTTP_REDIRECT, detail)
     if url_key(target) == url_key(response.url):

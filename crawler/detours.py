@@ -1,6 +1,6 @@
 """Detours on the way to a story: cookie checks, consent pages and refreshes that lead back to it.
 
-Pure functions. A detour stays on the Site's own hosts, and each of its requests passes the same
+Pure functions. A detour stays on the site's own hosts, and each of its requests passes the same
 guards as any other. What does not lead back to the story ends with a reason.
 """
 
@@ -32,7 +32,7 @@ def next_url(site: Site, story_url: str, response: Response) -> str:
     """Return the next URL of a detour that may lead back to a story; "" where there is none.
 
     Args:
-        site: The Site.
+        site: The site.
         story_url: The URL of the story.
         response: An answer on the way.
     """
@@ -45,7 +45,15 @@ def next_url(site: Site, story_url: str, response: Response) -> str:
 
 
 def adds_check(target: str, story_url: str) -> bool:
-    """Return whether a URL is that of the story with the parameter of a check."""
+    """Return whether a URL is that of the story with the parameter of a check.
+
+    Args:
+        target: The absolute URL to which the answer sends its reader.
+        story_url: The URL that was requested.
+
+    Returns:
+        True where all parameters of the story are there, and each new one has the name of a check.
+    """
     parts, story = urlsplit(target), urlsplit(story_url)
     if (parts.hostname, parts.path) != (story.hostname, story.path):
         return False
@@ -55,13 +63,13 @@ def adds_check(target: str, story_url: str) -> bool:
 
 
 def end_of_detour(site: Site, story_url: str, final_url: str, capture: Capture) -> Capture:
-    """Return the Capture of a story whose detour ended at a URL.
+    """Return the capture of a story whose detour ended at a URL.
 
     Args:
-        site: The Site.
+        site: The site.
         story_url: The URL of the story.
         final_url: The URL of the last answer.
-        capture: The Capture of the last answer.
+        capture: The capture of the last answer.
     """
     if capture.outcome is Outcome.REDIRECTED:
         return _name_foreign_consent(site, story_url, capture)

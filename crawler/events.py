@@ -30,13 +30,13 @@ class EventWriter:
         self._flushed_at = 0.0
 
     def started(self, run: int) -> None:
-        """Report that the Run has started."""
+        """Report that the run has started."""
         self._write("started", run=run)
 
     def source_fetched(
         self, url: str, capture: Capture, *, links: int, new: int, known: int, refused: int
     ) -> None:
-        """Report a Source, with how many Links it showed and what was decided about them."""
+        """Report a source, with how many links it showed and what was decided about them."""
         self._write(
             "source",
             url=without_credentials(url),
@@ -50,7 +50,7 @@ class EventWriter:
         )
 
     def pages_leased(self, count: int) -> None:
-        """Report how many pages the Run has leased so far."""
+        """Report how many pages the run has leased so far."""
         self._write("due", count=count)
 
     def page_fetched(self, url: str, capture: Capture, outcome: Outcome) -> None:
@@ -87,7 +87,7 @@ class EventWriter:
         self._write("probe_finished")
 
     def finished(self, run: int, status: str, counts: dict[str, int], detail: str) -> None:
-        """Report the end of the Run, with its number of URLs by outcome."""
+        """Report the end of the run, with its number of URLs by outcome."""
         self._write("finished", run=run, status=status, counts=counts, detail=detail)
 
     def ready(self) -> None:
@@ -95,11 +95,11 @@ class EventWriter:
         self._write("ready")
 
     def source_read_again(self, url: str, queued: int) -> None:
-        """Report that the stored versions of a Source were read again."""
+        """Report that the stored versions of a source were read again."""
         self._write("read_again", url=without_credentials(url), queued=queued)
 
     def rediscovered(self, run: int, counts: dict[str, int], totals: dict[str, int]) -> None:
-        """Report the end of a Run that read stored Sources: its outcomes, and what it read."""
+        """Report the end of a run that read stored sources: its outcomes, and what it read."""
         self._write("rediscovered", run=run, counts=counts, **totals)
 
     def error(self, error: NightdeskError) -> None:

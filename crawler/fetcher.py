@@ -1,4 +1,4 @@
-"""Fetches one page: from a due URL to a request, its response and a Capture.
+"""Fetches one page: from a due URL to a request, its response and a capture.
 
 Requests are awaited and never enter Scrapy's scheduler. No queue, filter or lost callback can drop
 one, so each request ends where it was made.
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """The Capture of one fetch; `response` is None where no answer came."""
+    """The capture of one fetch; `response` is None where no answer came."""
 
     capture: Capture
     response: Response | None = None
@@ -46,11 +46,11 @@ class FetchResult:
 
 
 class PageFetcher:
-    """Fetch pages of one Site through Scrapy's downloader.
+    """Fetch pages of one site through Scrapy's downloader.
 
     Args:
         crawler: The running Scrapy crawler.
-        site: The Site; it says which kinds of pages a browser renders.
+        site: The site; it says which kinds of pages a browser renders.
         force: Whether requests have no validators, so that the server sends each page whole.
     """
 
@@ -69,7 +69,7 @@ class PageFetcher:
             follow_redirects: Whether redirects are followed. Otherwise a redirect is the outcome.
 
         Returns:
-            The Capture, whatever the server does.
+            The capture, whatever the server does.
 
         Raises:
             NightdeskError: The browser cannot be started, which is not the page's fault.

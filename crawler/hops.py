@@ -65,6 +65,12 @@ def hop_target(response: Response) -> str:
     """Return where an answer sends its reader: by a redirect, or by a page that does only that.
 
     A page that reloads itself sends nobody anywhere, unless it sets a cookie first.
+
+    Args:
+        response: An answer of any status.
+
+    Returns:
+        The absolute URL; "" where the answer sends nobody anywhere.
     """
     if response.status in REDIRECT_STATUSES:
         return _location(response)
@@ -114,7 +120,7 @@ def names_other_page(body: bytes, url: str, canonical_url: str) -> bool:
     Args:
         body: The page.
         url: Its URL.
-        canonical_url: The URL that it declares, if it is that of a story of the Site.
+        canonical_url: The URL that it declares, if it is that of a story of the site.
     """
     if not canonical_url or len(body) > MAX_THIN_PAGE or url_key(canonical_url) == url_key(url):
         return False

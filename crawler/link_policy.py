@@ -37,7 +37,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def decide_links(site: Site, links: Sequence[Link], found_on: UrlKind) -> tuple[LinkDecision, ...]:
-    """Decide about the Links of a Source. Together they show whether the Site numbers stories."""
+    """Decide about the links of a source. Together they show whether the site numbers stories."""
     numbered = frozenset[str]()
     if found_on is UrlKind.SECTION:
         numbered = numbered_prefixes(link.url for link in links)
@@ -51,7 +51,7 @@ def decide_redirect_target(site: Site, url: str, location: str) -> LinkDecision:
     decided like a link of a section.
 
     Args:
-        site: The Site.
+        site: The site.
         url: The URL of the story.
         location: The target.
     """
@@ -73,10 +73,10 @@ def decide_requested(site: Site, url: str) -> LinkDecision:
 def find_allowed_parts(
     site: Site, body: bytes, page_url: str, story_url: str, number: int, charset: str
 ) -> tuple[PartLink, ...]:
-    """Return the parts to which a page of a story links, as far as the Site may fetch them.
+    """Return the parts to which a page of a story links, as far as the site may fetch them.
 
     Args:
-        site: The Site.
+        site: The site.
         body: The page.
         page_url: Its URL.
         story_url: The URL of the first page of the story.
@@ -88,7 +88,7 @@ def find_allowed_parts(
 
 
 def trusted_canonical_url(site: Site, declared: str) -> str:
-    """Return the canonical URL that a page declares, if it is a story of the Site; "" otherwise.
+    """Return the canonical URL that a page declares, if it is a story of the site; "" otherwise.
 
     Many pages declare the front page, or another site from which they took the story.
     """
@@ -98,7 +98,7 @@ def trusted_canonical_url(site: Site, declared: str) -> str:
 
 
 def is_next_page(site: Site, url: str) -> bool:
-    """Return whether the next page that a section declares is a list of the Site, and no story."""
+    """Return whether the next page that a section declares is a list of the site, and no story."""
     if not site.owns(url):
         return False
     if PAGE_NUMBER.search(url):
@@ -107,10 +107,10 @@ def is_next_page(site: Site, url: str) -> bool:
 
 
 def newest_child_sitemaps(links: Sequence[Link], limit: int) -> tuple[Link, ...]:
-    """Return all Links to stories, but only the child sitemaps that changed last.
+    """Return all links to stories, but only the child sitemaps that changed last.
 
     Args:
-        links: The Links of one Source.
+        links: The links of one source.
         limit: How many child sitemaps to keep.
     """
     children = [link for link in links if link.kind is not UrlKind.STORY]
@@ -123,7 +123,7 @@ def newest_child_sitemaps(links: Sequence[Link], limit: int) -> tuple[Link, ...]
 
 @dataclass(frozen=True, slots=True)
 class LinksSince:
-    """The Links of a sitemap that a back-fill reads, and how many it leaves out."""
+    """The links of a sitemap that a back-fill reads, and how many it leaves out."""
 
     links: tuple[Link, ...]
     older: int = 0
@@ -131,13 +131,13 @@ class LinksSince:
 
 
 def links_since(links: Sequence[Link], since: datetime) -> LinksSince:
-    """Choose the Links of a sitemap that are not older than a day.
+    """Choose the links of a sitemap that are not older than a day.
 
     The dates of the sitemap count, else the date in the URL. A child sitemap without a date is
     read, because it may hold newer stories. A story without a date is left to ordinary nights.
 
     Args:
-        links: The Links.
+        links: The links.
         since: The first day, as the moment when it begins.
     """
     chosen: list[Link] = []
@@ -154,7 +154,7 @@ def links_since(links: Sequence[Link], since: datetime) -> LinksSince:
 
 
 def _is_older(link: Link, since: datetime) -> bool | None:
-    """Whether a Link is older than a day; None where it has no date."""
+    """Whether a link is older than a day; None where it has no date."""
     dates = [date for date in (link.published_at, link.modified_at) if date is not None]
     if dates:
         return max(dates) < since
@@ -198,10 +198,10 @@ class DateArchivePage:
 def date_archive_pages(
     site: Site, since: datetime, now: datetime, limit: int = MAX_DATE_ARCHIVES
 ) -> tuple[DateArchivePage, ...]:
-    """Return the Site's lists by date from a day until now, newest first.
+    """Return the site's lists by date from a day until now, newest first.
 
     Args:
-        site: The Site with its `archives` patterns.
+        site: The site with its `archives` patterns.
         since: The first day.
         now: The end of the last day or period.
         limit: How many to return, at most.

@@ -1,7 +1,7 @@
 """The log file of a crawl: one file a site, limited in size and age, as text or as JSON lines.
 
 A log that cannot be written, as on a full disk, does not stop the crawl. One process at a time
-crawls a Site, so nobody else writes to its file. Probes share one file and may rotate it early.
+crawls a site, so nobody else writes to its file. Probes share one file and may rotate it early.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ def install(job: CrawlJob) -> None:
     """Write all log records of the process to the job's file.
 
     Without a file Scrapy writes to standard error. The file of the job before is closed.
+
+    Args:
+        job: The job with its log file, format and level.
     """
     for handler in logging.root.handlers[:]:
         if isinstance(handler, LossTolerantFileHandler):

@@ -1,6 +1,6 @@
-"""Reads the stored Sources of a Site again, by today's rules and today's site file.
+"""Reads the stored sources of a site again, by today's rules and today's site file.
 
-Nothing is fetched. A Source counts if the site file names it, or if a Source that counts leads to
+Nothing is fetched. A source counts if the site file names it, or if a source that counts leads to
 it: a child sitemap, or the next page of a section. One version is in memory at a time, and of its
 Links only those that the version before did not list are looked at.
 """
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class RediscoveryCounts:
-    """What was read, and what became of its Links."""
+    """What was read, and what became of its links."""
 
     sources: int = 0
     versions: int = 0
@@ -42,7 +42,7 @@ class RediscoveryCounts:
     refused: int = 0
 
     def add(self, missed: MissedCounts) -> None:
-        """Add the Links of one version."""
+        """Add the links of one version."""
         self.queued += missed.queued
         self.known += missed.known
         self.refused += missed.refused
@@ -56,12 +56,12 @@ class RediscoveryCounts:
 
 
 class Rediscovery:
-    """Queue the stories of stored Sources that were missed.
+    """Queue the stories of stored sources that were missed.
 
     Args:
-        archive: The session that holds the Site's lock.
-        run: The number of the Run.
-        site: The Site.
+        archive: The session that holds the site's lock.
+        run: The number of the run.
+        site: The site.
         events: Receives the progress.
         since: Only what fetches since this time have shown; None for everything.
     """
@@ -82,7 +82,11 @@ class Rediscovery:
         self.counts = RediscoveryCounts()
 
     def run(self) -> RediscoveryCounts:
-        """Read all Sources that count, and return what was found."""
+        """Read all sources that count, and return what was found.
+
+        Returns:
+            How many sources were read, and how many stories were queued or known.
+        """
         stored = {source.url_key: source for source in self._archive.stored_sources()}
         queue = deque(self._first_sources(stored))
         while queue:
@@ -93,7 +97,7 @@ class Rediscovery:
         return self.counts
 
     def _first_sources(self, stored: dict[str, StoredSource]) -> Iterator[StoredSource]:
-        """The Sources that the site file names. They are taken from `stored`."""
+        """The sources that the site file names. They are taken from `stored`."""
         keys = [url_key(source.url) for source in self._site.sources]
         patterns = [_archive_pattern(pattern) for pattern in self._site.archives]
         for key, source in stored.items():
@@ -106,7 +110,7 @@ class Rediscovery:
                 yield stored.pop(key)
 
     def _read_source(self, source: StoredSource) -> set[str]:
-        """Queue the missed stories of a Source, and return the keys of Sources that it leads to."""
+        """Queue the missed stories of a source, and return the keys of sources that it leads to."""
         further = set[str]()
         shown: list[tuple[datetime, tuple[str, ...]]] = []
         is_front_page = source.url_key == url_key(self._site.url)
@@ -172,14 +176,14 @@ def _archive_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def rediscover(job: CrawlJob, events: EventWriter) -> None:
-    """Read the stored Sources of a Site again, in a Run of its own.
+    """Read the stored sources of a site again, in a run of its own.
 
     Args:
-        job: The Site, the archive, and the time since which versions are read.
+        job: The site, the archive, and the time since which versions are read.
         events: Receives the progress.
 
     Raises:
-        NightdeskError: The archive failed, or another process crawls the Site.
+        NightdeskError: The archive failed, or another process crawls the site.
     """
     archive = CrawlSession.open(job.database_url)
     scope = "" if job.since is None else f"since {job.since:%Y-%m-%d}"

@@ -1,4 +1,4 @@
-"""The pages of a Run that a person asked for by their URLs, and those to which they lead."""
+"""The pages of a run that a person asked for by their URLs, and those to which they lead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class RequestedPages:
     """Lease the requested pages first, and then the targets of their redirects.
 
     Args:
-        run: The Run.
+        run: The run.
         urls: The URLs that a person asked for.
     """
 
@@ -23,7 +23,14 @@ class RequestedPages:
         self._leased = dict[int, None]()  # ids of pages, in the order of their lease
 
     async def lease(self, limit: int) -> tuple[DueUrl, ...]:
-        """Lease pages that this Run has not leased yet."""
+        """Lease pages that this run has not leased yet.
+
+        Args:
+            limit: The most pages to lease.
+
+        Returns:
+            The leased pages; none where all of them were leased.
+        """
         if self._leased:
             pages = await self._run.follow_ups(tuple(self._leased))
         else:

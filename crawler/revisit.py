@@ -100,7 +100,7 @@ def next_visit(
 def _after_refusal(capture: Capture) -> datetime | None:
     if capture.reason is Reason.ROBOTS_UNREACHABLE:
         return capture.fetched_at + ROBOTS_UNREACHABLE_RETRY_DELAY
-    if capture.reason in SITE_FILE_REASONS:  # until a Source lists it again, under another file
+    if capture.reason in SITE_FILE_REASONS:  # until a source lists it again, under another file
         return None
     return capture.fetched_at + REFUSED_RETRY_DELAY
 

@@ -1,4 +1,4 @@
-"""Keeps each robots.txt that a Run fetched: a Capture, and its bytes where they have changed."""
+"""Keeps each robots.txt that a run fetched: a capture, and its bytes where they have changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RobotsKeeper:
     """Save each robots.txt before a page is fetched under its rules.
 
     Args:
-        run: The Run.
+        run: The run.
     """
 
     def __init__(self, run: CrawlRun) -> None:
@@ -38,7 +38,7 @@ class RobotsKeeper:
             await self._save(capture_error(due, error, datetime.now(UTC)))
 
     async def _register(self, url: str) -> DueUrl | None:
-        """The page of a robots.txt; None where it is no URL, or this Run has it already."""
+        """The page of a robots.txt; None where it is no URL, or this run has it already."""
         try:
             host = host_of(url)
         except ValueError:

@@ -1,4 +1,4 @@
-"""One Run of a crawl: its Site, and the calls that read and save its part of the archive."""
+"""One run of a crawl: its site, and the calls that read and save its part of the archive."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CrawlRun:
-    """One Run of a crawl, as all parts of the spider share it.
+    """One run of a crawl, as all parts of the spider share it.
 
     Args:
-        id: The Run's number in the archive.
-        site: The Site that is crawled.
-        archive: The session that holds the Site's lock.
+        id: The run's number in the archive.
+        site: The site that is crawled.
+        archive: The session that holds the site's lock.
         writer: The thread in which `archive` is called.
         events: Receives the progress.
         since: The first day of a back-fill; None for an ordinary night.
@@ -50,7 +50,7 @@ class CrawlRun:
     force: bool = False
 
     async def prepare_due_dates(self) -> None:
-        """Obey a changed `[revisit]` of the site file, and make pages due in a forced Run."""
+        """Obey a changed `[revisit]` of the site file, and make pages due in a forced run."""
         revisit = self.site.revisit
 
         def next_fetch(first_seen_at: datetime, fetched_at: datetime) -> datetime | None:
@@ -91,11 +91,11 @@ class CrawlRun:
         return await self.writer.call(self.archive.follow_ups, pages)
 
     async def register_source(self, source: CrawlSource) -> DueUrl:
-        """Return a Source as a page that is due, and add it to the ledger as pending."""
+        """Return a source as a page that is due, and add it to the ledger as pending."""
         return await self.writer.call(self.archive.register_source, self.id, source)
 
     async def last_read(self, urls: Sequence[str]) -> dict[str, datetime]:
-        """Return when Sources were last read in any Run; those that never were are absent."""
+        """Return when sources were last read in any run; those that never were are absent."""
         return await self.writer.call(self.archive.last_read, urls)
 
     async def ask_tdmrep(self, before: datetime, now: datetime) -> bool:
@@ -109,7 +109,7 @@ class CrawlRun:
         found_on: UrlKind,
         front_page: Sequence[str] | None = None,
     ) -> SourceSaved:
-        """Save the capture of a Source, what was decided about its Links, and its placements."""
+        """Save the capture of a source, what was decided about its links, and its placements."""
         return await self.writer.call(
             self.archive.save_source, self.id, capture, decisions, found_on, front_page
         )

@@ -61,7 +61,7 @@ class ScrapyProcess:
         """Run a spider to its end. SIGTERM or SIGINT end it in order, a second one at once.
 
         Args:
-            job: The Site and the settings.
+            job: The site and the settings.
             spider_class: The spider.
             **values: Arguments of the spider.
 
@@ -72,7 +72,7 @@ class ScrapyProcess:
         settings = JobSettings(settings_for(job))
         loop = self._running_loop(settings)
         _set_log_levels(job, settings)
-        dnscache.clear()  # a Site's crawl never uses what another one resolved
+        dnscache.clear()  # a site's crawl never uses what another one resolved
         crawler = Crawler(spider_class, settings)
         self._crawler = crawler
         error: BaseException | None = None

@@ -14,7 +14,7 @@ from crawler.http.robots import product_token
 from pipeline.config.site import Politeness, Site
 from pipeline.process_messages import CrawlJob
 
-MAX_REDIRECTS = 5  # of a Source or a robots.txt; RFC 9309 (2.3.1.2) asks for five
+MAX_REDIRECTS = 5  # of a source or a robots.txt; RFC 9309 (2.3.1.2) asks for five
 MAX_MEMORY_MB = 1024  # the process ends its crawl in order before the system kills it
 # Components of Scrapy that we replace or do not use. They are removed, not set to None, because
 # Scrapy loads those too: a web server, three clients, and a fifth of a second of each start.
@@ -50,7 +50,7 @@ def settings_for(job: CrawlJob) -> dict[str, Any]:
 
 
 def _with_browser(settings: dict[str, Any], job: CrawlJob) -> dict[str, Any]:
-    """The settings of a Site that a browser renders. Its requests do not pass through Scrapy."""
+    """The settings of a site that a browser renders. Its requests do not pass through Scrapy."""
     return settings | {
         "NIGHTDESK_CHROMIUM": job.chromium,
         "PLAYWRIGHT_BROWSER_PROVIDER": "crawler.rendering.browser.LazyBrowserProvider",

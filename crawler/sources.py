@@ -1,4 +1,4 @@
-"""Crawls a Site's Sources: register, fetch, parse, save their Links, follow pagination."""
+"""Crawls a site's sources: register, fetch, parse, save their links, follow pagination."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SourceLimits:
-    """How far Sources lead to further Sources in one Run."""
+    """How far sources lead to further sources in one run."""
 
     max_depth: int = 3  # sitemap indexes inside each other
     max_sitemaps: int = 200  # children of sitemap indexes
@@ -53,20 +53,20 @@ class SourceLimits:
 
 @dataclass(frozen=True, slots=True)
 class QueuedSource:
-    """A Source that waits to be fetched; `depth` counts the Sources that led to it."""
+    """A source that waits to be fetched; `depth` counts the sources that led to it."""
 
     due: DueUrl
     depth: int = 0
 
 
 class SourceCrawler:
-    """Crawl all Sources of a Site, and the further Sources that they lead to.
+    """Crawl all sources of a site, and the further sources that they lead to.
 
     Args:
-        run: The Run.
-        fetcher: Fetches the Sources.
+        run: The run.
+        fetcher: Fetches the sources.
         budget: Says when to stop.
-        limits: How far Sources lead to further Sources.
+        limits: How far sources lead to further sources.
     """
 
     def __init__(
@@ -94,13 +94,13 @@ class SourceCrawler:
 
     @property
     def known_count(self) -> int:
-        """How many Sources this Run knows."""
+        """How many sources this run knows."""
         return len(self._known_keys)
 
     async def register(self) -> None:
-        """Add all Sources to the ledger before the first one is fetched.
+        """Add all sources to the ledger before the first one is fetched.
 
-        A Run that is cut short then says which Sources it did not fetch.
+        A run that is cut short then says which sources it did not fetch.
         """
         sources: tuple[CrawlSource, ...] = self._site.sources
         if self._since is not None:
@@ -116,7 +116,7 @@ class SourceCrawler:
             self._queue.append(QueuedSource(await self._run.register_source(front_page)))
 
     async def _backfill_sources(self, since: datetime) -> tuple[CrawlSource, ...]:
-        """The Sources of a back-fill: sitemaps, and date archives not read since they are complete.
+        """The sources of a back-fill: sitemaps, and date archives not read since they are complete.
 
         What is listed there and was read before, was read for the newest stories only.
         """
@@ -129,11 +129,15 @@ class SourceCrawler:
         return tuple(sources)
 
     async def crawl_next(self) -> bool:
-        """Fetch and save the next Source. Return False where none is left, or the Run must stop."""
+        """Fetch and save the next source. Return False where none is left, or the run must stop.
+
+        Returns:
+            Whether there may be another source.
+        """
         if not self._queue or self._budget.should_stop():
             return False
         source = self._queue.popleft()
-        if self._since is not None:  # an unchanged Source was read for the newest stories only
+        if self._since is not None:  # an unchanged source was read for the newest stories only
             source = replace(source, due=replace(source.due, etag="", last_modified=""))
         result = await self._fetcher.fetch(source.due, follow_redirects=True)
         capture, listing = result.capture, LinkListing()
@@ -150,7 +154,7 @@ class SourceCrawler:
         return True
 
     async def _parse(self, due: DueUrl, capture: Capture, response: Response) -> LinkListing:
-        """Read the Links in a thread.
+        """Read the links in a thread.
 
         A hostile feed takes seconds, and other requests must not time out meanwhile.
         """
@@ -203,7 +207,7 @@ class SourceCrawler:
         return tuple(stories)
 
     def _may_be_missing(self, source: QueuedSource) -> bool:
-        """Whether a Source may be missing without an issue of the site.
+        """Whether a source may be missing without an issue of the site.
 
         A list may end before its pages do, and a day may have no list.
         """
@@ -211,7 +215,7 @@ class SourceCrawler:
         return is_guessed and source.due.kind is UrlKind.SECTION
 
     def _wanted_links(self, due: DueUrl, links: tuple[Link, ...]) -> tuple[Link, ...]:
-        """The Links that a back-fill wants; all Links in a normal night or of a date archive."""
+        """The links that a back-fill wants; all links in a normal night or of a date archive."""
         if self._since is None or due.kind is UrlKind.SECTION:
             return links
         wanted = links_since(links, self._since)
@@ -222,7 +226,7 @@ class SourceCrawler:
     async def _follow_pagination(
         self, source: QueuedSource, listing: LinkListing, *, has_new_links: bool
     ) -> None:
-        """Queue a section's next page while pages show new Links; in a back-fill, up to its end."""
+        """Queue a section's next page while pages show new links; in a back-fill, up to its end."""
         is_backfill = self._since is not None
         if source.due.kind is not UrlKind.SECTION or not listing.next_page:
             return
@@ -240,7 +244,7 @@ class SourceCrawler:
 
 
 def _with_listing(capture: Capture, listing: LinkListing) -> Capture:
-    """The Capture of a Source after its body was read."""
+    """The capture of a source after its body was read."""
     if not listing.was_read:
         capture = replace(capture, outcome=Outcome.FAILED)
     if listing.reason:

@@ -1,4 +1,4 @@
-"""The spider: crawls a Site's Sources, then its story pages that are due.
+"""The spider: crawls a site's sources, then its story pages that are due.
 
 The archive is the frontier. `sources` and `articles` do the work, `budgets` says when to stop, and
 pure modules decide what to fetch, when to come again and what an answer means.
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 
 
 class NewsSpider(Spider):
-    """Crawl one Site for one Run. `end` says how the crawl ended.
+    """Crawl one site for one run. `end` says how the crawl ended.
 
     Args:
-        run: The Run.
+        run: The run.
         disk_space: Says when the disk is full.
-        urls: Single pages to crawl in place of the Site.
+        urls: Single pages to crawl in place of the site.
         **kwargs: Values for Scrapy's Spider.
     """
 
@@ -61,7 +61,11 @@ class NewsSpider(Spider):
     async def start(self) -> AsyncIterator[Request]:
         """Run the whole crawl.
 
-        Yields nothing: Scrapy keeps the spider open until this method ends.
+        Scrapy keeps the spider open until this method ends. An error becomes the end of the crawl
+        with the status `failed`.
+
+        Yields:
+            Nothing. Scrapy expects an asynchronous generator.
         """
         assert self.crawler.stats is not None
         self._budget = CrawlBudget(self.site, self.crawler.stats, self.disk_space)
@@ -118,11 +122,11 @@ class NewsSpider(Spider):
             self.end = OUT_OF_MEMORY
 
     def should_stop(self) -> bool:
-        """Return whether no further request may be made in this Run."""
+        """Return whether no further request may be made in this run."""
         return self._budget.should_stop()
 
     async def _run_workers(self, step: Callable[[], Awaitable[bool]]) -> None:
-        """Run as many workers as the Site allows requests at a time.
+        """Run as many workers as the site allows requests at a time.
 
         Each worker goes on until its step finds no work. A worker whose step added work takes
         another step, so nothing is left when all workers are done.

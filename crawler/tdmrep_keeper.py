@@ -1,4 +1,4 @@
-"""Keeps `/.well-known/tdmrep.json` of a Site: one request a week, at the end of a crawl."""
+"""Keeps `/.well-known/tdmrep.json` of a site: one request a week, at the end of a crawl."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ MAX_BYTES: Final = 512 * 1024  # of a file that is kept
 
 
 def tdmrep_url(site_url: str) -> str:
-    """Return where the host of a Site publishes the file."""
+    """Return where the host of a site publishes the file."""
     parts = urlsplit(site_url)
     return f"{parts.scheme}://{parts.netloc}{TDMREP_PATH}"
 
 
 async def keep_tdmrep(run: CrawlRun, fetcher: PageFetcher) -> None:
-    """Fetch the file, unless a Run of the last week did, and save it.
+    """Fetch the file, unless a run of the last week did, and save it.
 
     Most hosts have none. Such an answer is no entry of the ledger, only a day in the archive.
 
     Args:
-        run: The Run.
+        run: The run.
         fetcher: Fetches the file, under the rules of robots.txt as any page.
     """
     url = tdmrep_url(run.site.url)

@@ -1,8 +1,8 @@
-"""Reads the Links of a Source: bytes in, a LinkListing out.
+"""Reads the links of a source: bytes in, a LinkListing out.
 
-Pure functions without network or clock, and no entity of an XML file is followed. Each Link is an
-absolute http(s) URL, listed once, in the order of the Source. Its title is plain text on one line.
-The Site decides which Links are followed.
+Pure functions without network or clock, and no entity of an XML file is followed. Each link is an
+absolute http(s) URL, listed once, in the order of the source. Its title is plain text on one line.
+The site decides which links are followed.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_links(kind: UrlKind, body: bytes, base: str, content_type: str, site: Site) -> LinkListing:
-    """Read the Links of a Source.
+    """Read the links of a source.
 
     Args:
         kind: FEED, SITEMAP, SECTION or FRONT_PAGE.
         body: The bytes that were fetched. They may be gzipped.
         base: The URL that the answer came from.
         content_type: The Content-Type header.
-        site: The Site, with its limits, time zone and hosts.
+        site: The site, with its limits, time zone and hosts.
     """
     limit = site.safety.max_bytes
     if kind is UrlKind.SITEMAP:
@@ -86,16 +86,16 @@ def decompress_gzip(body: bytes, limit: int) -> bytes | LinkListing:
 def read_section(
     body: bytes, base: str, content_type: str, owns: Callable[[str], bool]
 ) -> LinkListing:
-    """Read the anchors of an HTML page that lead to the Site's own hosts.
+    """Read the anchors of an HTML page that lead to the site's own hosts.
 
     Args:
         body: The page.
         base: The URL that the answer came from.
         content_type: The Content-Type header.
-        owns: Whether a URL belongs to the Site.
+        owns: Whether a URL belongs to the site.
 
     Returns:
-        The Links with the anchors' text as title, and the next page of the list: as the page
+        The links with the anchors' text as title, and the next page of the list: as the page
         declares it, else as its links show it.
     """
     body = as_utf8(body, content_type)

@@ -1,6 +1,6 @@
 """Reads RSS, Atom and JSON feeds: bytes in, a LinkListing out.
 
-An empty feed has no Links and is no error. One whose entries all lack a link is reported, and so is
+An empty feed has no links and is no error. One whose entries all lack a link is reported, and so is
 what is no feed (a login page, an error text). Dates are those that the feed names, in UTC; an
 unreadable date counts as none.
 """
@@ -66,7 +66,7 @@ class WellFormedFeed:
 def read_feed(
     body: bytes, base: str, content_type: str, timezone: str = "", now: datetime | None = None
 ) -> LinkListing:
-    """Read the Links of an RSS, Atom or JSON feed.
+    """Read the links of an RSS, Atom or JSON feed.
 
     Args:
         body: The feed, decompressed.

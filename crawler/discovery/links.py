@@ -1,4 +1,4 @@
-"""The Links of one Source, and the small functions that all readers of Sources share."""
+"""The links of one source, and the small functions that all readers of sources share."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 from pipeline.core.models import Link, Reason
 from pipeline.core.urls import url_key
 
-MAX_LINKS = 50_000  # of one Source; the limit of sitemaps.org
+MAX_LINKS = 50_000  # of one source; the limit of sitemaps.org
 MAX_TITLE = 500  # characters
 MAX_TEXT_NODES = 500  # of one link
-MAX_TAGS = 50  # of one Link
+MAX_TAGS = 50  # of one link
 MAX_TAG = 100  # characters
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\ufeff\ufffe\uffff]+")
 # Characters that XML 1.0 forbids, also as references
@@ -36,7 +36,7 @@ ROOT_END_BYTES = 500  # at the end of a file, in which its root element has to e
 
 @dataclass(frozen=True, slots=True)
 class LinkListing:
-    """The Links of a Source.
+    """The links of a source.
 
     `reason` says why there are none or, as TOO_MANY_LINKS, why there are no more. `next_page` is
     the URL on which a section continues.
@@ -49,15 +49,15 @@ class LinkListing:
 
     @property
     def was_read(self) -> bool:
-        """Whether the Source could be read."""
+        """Whether the source could be read."""
         return self.reason in (Reason.NONE, Reason.TOO_MANY_LINKS)
 
 
 @dataclass(slots=True)
 class LinkCollector:
-    """Collect Links in order, each URL once.
+    """Collect links in order, each URL once.
 
-    A URL that occurs again may add its title or tags to the first Link.
+    A URL that occurs again may add its title or tags to the first link.
     """
 
     limit: int = MAX_LINKS
@@ -66,7 +66,7 @@ class LinkCollector:
     overflowed: bool = False
 
     def add(self, link: Link | None) -> bool:
-        """Add a Link, or None for an entry without one.
+        """Add a link, or None for an entry without one.
 
         Returns:
             False once the limit is reached, or the same URLs were offered again and again.
@@ -92,7 +92,11 @@ class LinkCollector:
         return not self.overflowed
 
     def result(self) -> LinkListing:
-        """Return the listing of what was added."""
+        """Return the listing of what was added.
+
+        Returns:
+            The links in their order, with what was left out because of a limit.
+        """
         links = tuple(self.by_key.values())
         if self.overflowed:
             detail = f"only the first {self.limit} links were read"
@@ -104,12 +108,12 @@ class LinkCollector:
 
 
 def unreadable_source(detail: str) -> LinkListing:
-    """Return the listing of a Source that is not what it should be."""
+    """Return the listing of a source that is not what it should be."""
     return LinkListing((), Reason.UNREADABLE, detail)
 
 
 def too_complex_source(detail: str) -> LinkListing:
-    """Return the listing of a Source that a parser would need too long for."""
+    """Return the listing of a source that a parser would need too long for."""
     return LinkListing((), Reason.TOO_COMPLEX, detail)
 
 
@@ -133,7 +137,7 @@ def element_text(element: Any) -> str:
 
 
 def normalize_tags(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the tags that a Source gives a story: each once, up to a limit."""
+    """Return the tags that a source gives a story: each once, up to a limit."""
     tags: dict[str, None] = {}
     for name in names:
         tag = plain_text(name)[:MAX_TAG].rstrip()

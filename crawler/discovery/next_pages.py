@@ -61,7 +61,14 @@ def next_page(links: Sequence[Link], url: str) -> str:
 
 
 def page_number(url: str) -> int:
-    """Return the number of a section's page, from 1."""
+    """Return the number of a section's page, from 1.
+
+    Args:
+        url: The URL of a page of a section.
+
+    Returns:
+        The number in its path or query; 1 where it has none.
+    """
     parts = urlsplit(url)
     for name, value in parse_qsl(parts.query):
         if NUMBER_PARAMETERS.match(name) and value.isdecimal():

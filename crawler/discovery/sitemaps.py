@@ -2,7 +2,7 @@
 
 A document type that declares entities is refused, and no entity is followed. A file is read up to
 the 50,000 URLs of sitemaps.org. A list that is cut off yields what is there. The children of an
-index are Links of kind SITEMAP.
+index are links of kind SITEMAP.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ FEED_ROOTS = frozenset({"rss", "feed", "RDF"})
 
 
 def read_sitemap(body: bytes, base: str, timezone: str) -> LinkListing:
-    """Read the Links of a sitemap.
+    """Read the links of a sitemap.
 
     Args:
         body: The sitemap, decompressed.
@@ -137,7 +137,7 @@ def _read_xml(body: bytes, base: str, timezone: str) -> LinkListing:
 
 
 def _links(parser: Any, base: str, dates: SourceDateReader, kind: UrlKind) -> Iterator[Link | None]:
-    """Yield the Link of each entry; None for one without a URL."""
+    """Yield the link of each entry; None for one without a URL."""
     fields: dict[str, str] = {}
     for event, element in parser:
         if event == "start":

@@ -38,7 +38,14 @@ class ChainCookies:
                 self._cookies[key] = pair.strip()
 
     def header_for(self, url: str) -> str:
-        """Return the Cookie header of a request; "" for none."""
+        """Return the Cookie header of a request; "" for none.
+
+        Args:
+            url: The URL that is requested next in the chain.
+
+        Returns:
+            Cookies whose domain, path and scheme fit the URL (RFC 6265).
+        """
         host = urlsplit(url).hostname or ""
         pairs: list[str] = []
         for (domain, _), pair in self._cookies.items():

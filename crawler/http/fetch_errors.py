@@ -124,6 +124,12 @@ def classify_error(error: BaseException) -> FetchError:
     """Return what an exception of a download means.
 
     INTERNAL means an error in our own code: the caller logs it with its traceback.
+
+    Args:
+        error: The exception of Scrapy, Twisted or the guards.
+
+    Returns:
+        The outcome and the reason for the ledger, with a sentence.
     """
     if isinstance(error, RequestRefused):
         return error.fetch_error

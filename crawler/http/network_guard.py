@@ -36,7 +36,7 @@ from pipeline.core.urls import MAX_URL_LENGTH, host_of, without_credentials
 
 
 def site_of(crawler: Crawler) -> Site:
-    """Return the Site that a crawler's spider crawls. Scrapy's type of a spider has no site."""
+    """Return the site that a crawler's spider crawls. Scrapy's type of a spider has no site."""
     site: Site = getattr(crawler.spider, "site")  # noqa: B009
     return site
 
@@ -140,7 +140,7 @@ class GuardedHandler(HTTP11DownloadHandler):
 
 
 class RefererlessRedirect(RedirectMiddleware):
-    """Follow redirects of Sources and of robots.txt without telling any host where we came from."""
+    """Follow redirects of sources and of robots.txt without telling any host where we came from."""
 
     def _engine_started(self) -> None:
         """Scrapy's version looks for the middleware that sets a Referer, and warns."""
@@ -188,13 +188,13 @@ class MemoryGuard(MemoryUsage):
 
 
 class SiteHeaders:
-    """Send a Site's own headers and cookies to its own hosts only.
+    """Send a site's own headers and cookies to its own hosts only.
 
     They are removed where a redirect leads to another host. A value whose secret is not filled in
     is not sent.
 
     Args:
-        site: The Site.
+        site: The site.
     """
 
     def __init__(self, site: Site) -> None:

@@ -68,7 +68,15 @@ class RateLimitGuard:
             raise RequestRefused(Reason.TRY_AGAIN, detail, Outcome.DEFERRED)
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """Note what the host asks for. Scrapy calls this."""
+        """Note what the host asks for. Scrapy calls this.
+
+        Args:
+            request: The request.
+            response: Its answer; 429 and 503 with or without `Retry-After` count.
+
+        Returns:
+            The same answer.
+        """
         if response.status not in (429, 503):
             return response
         host = host_of(request.url)

@@ -31,7 +31,11 @@ class HeadLimitedParser(_LenientHTTPClientParser):
     _bytes_read = _lines_read = 0
 
     def lineReceived(self, line: bytes) -> None:
-        """Count one line. Twisted calls this."""
+        """Count one line. Twisted calls this.
+
+        Args:
+            line: A line of the response head, without its end.
+        """
         self._bytes_read += len(line) + 1
         self._lines_read += 1
         if self._bytes_read > MAX_HEAD_BYTES or self._lines_read > MAX_HEAD_LINES:
@@ -47,7 +51,14 @@ class HeadLimitedProtocol(_LenientHTTP11ClientProtocol):
     """Scrapy's connection with `HeadLimitedParser`, set the way Scrapy sets its own parser."""
 
     def request(self, request: Any) -> Any:
-        """Send a request. Twisted calls this."""
+        """Send a request. Twisted calls this.
+
+        Args:
+            request: A request of Twisted.
+
+        Returns:
+            A Deferred of the response; it fails where the head is over a limit.
+        """
         response = super().request(request)
         assert self._parser is not None
         self._parser.__class__ = HeadLimitedParser

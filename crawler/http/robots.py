@@ -87,6 +87,12 @@ class RobotsGuard(RobotsTxtMiddleware):
         """Return whether the rules of its host allow a URL.
 
         Only rules that were already read for another URL count.
+
+        Args:
+            url: An absolute URL.
+
+        Returns:
+            True also for a host whose rules were not read yet: the request itself waits for them.
         """
         netloc = urlsplit(url).netloc
         if netloc in self._closed_hosts:
@@ -103,7 +109,14 @@ class RobotsGuard(RobotsTxtMiddleware):
         await super()._parse_robots(response.replace(body=rules), netloc, request)
 
     async def robot_parser(self, request: Request) -> RobotParser | None:
-        """Return the rules of a host. Scrapy calls this."""
+        """Return the rules of a host. Scrapy calls this.
+
+        Args:
+            request: A request to that host.
+
+        Returns:
+            The rules; None where the host has none.
+        """
         rules = await super().robot_parser(request)
         parts = urlsplit(request.url)
         error = self._errors.pop(parts.netloc, None)

@@ -50,7 +50,7 @@ NEWS_SITEMAP: Final = re.compile(r"news|post|article|stor", re.I)
 
 @dataclass(frozen=True, slots=True)
 class SampleUrl:
-    """The URL of a sample story, and the kind of Source that lists it."""
+    """The URL of a sample story, and the kind of source that lists it."""
 
     url: str
     found_on: UrlKind
@@ -142,12 +142,12 @@ def sample_urls(
 
     Args:
         front: The front page.
-        sources: The Sources that were probed.
+        sources: The sources that were probed.
         owns: Whether a URL belongs to the site.
         limit: How many to choose.
 
     Returns:
-        Stories of feeds first, then of sitemaps and sections: one of each Source in turn.
+        Stories of feeds first, then of sitemaps and sections: one of each source in turn.
     """
     list_keys = {url_key(front.url)}
     list_keys.update(url_key(link.url) for link in front.menu)

@@ -14,7 +14,7 @@ from pipeline.core.models import Link, UrlKind
 from pipeline.core.urls import canonicalize
 from pipeline.process_messages import RememberedLink
 
-MAX_LINKS: Final = 300  # remembered of one Source
+MAX_LINKS: Final = 300  # remembered of one source
 MAX_URL_LENGTH: Final = 2000
 MAX_TITLE_BYTES: Final = 5000  # in which the title of a feed is looked for
 MAX_DATE_BYTES: Final = 500_000  # in which dates with a UTC offset are looked for
@@ -29,7 +29,7 @@ TITLE = re.compile(rb"<title[^>]*>(?:\s*<!\[CDATA\[)?(.*?)(?:\]\]>\s*)?</title>"
 
 @dataclass(frozen=True, slots=True)
 class SourceSummary:
-    """What a Source shows. See `ProbedSource` for the fields."""
+    """What a source shows. See `ProbedSource` for the fields."""
 
     title: str = ""
     link_count: int = 0
@@ -41,12 +41,12 @@ class SourceSummary:
 
 
 def summarize_source(kind: UrlKind, body: bytes, listing: LinkListing) -> SourceSummary:
-    """Summarize a Source.
+    """Summarize a source.
 
     Args:
-        kind: The kind of the Source.
+        kind: The kind of the source.
         body: Its bytes, decompressed.
-        listing: The Links that were read from it.
+        listing: The links that were read from it.
     """
     stories = [link for link in listing.links if link.kind is UrlKind.STORY]
     children = [link for link in listing.links if link.kind is not UrlKind.STORY]
@@ -77,7 +77,7 @@ def _feed_title(body: bytes) -> str:
 
 
 def _remembered_links(stories: Iterable[Link]) -> tuple[RememberedLink, ...]:
-    """The first Links with a usable URL."""
+    """The first links with a usable URL."""
     remembered: list[RememberedLink] = []
     for link in stories:
         if len(remembered) >= MAX_LINKS:
@@ -98,7 +98,7 @@ def _is_usable_url(url: str) -> bool:
 def count_utc_offsets(body: bytes) -> dict[int, int]:
     """Count the UTC offsets that the dates of a feed or sitemap name.
 
-    The readers of Links have already converted their dates to UTC.
+    The readers of links have already converted their dates to UTC.
 
     Returns:
         The number of dates by their offset in minutes east of UTC.

@@ -96,7 +96,16 @@ class ProbeSpider(Spider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> ProbeSpider:
-        """Create the spider, which reads robots.txt through Scrapy's signal."""
+        """Create the spider, which reads robots.txt through Scrapy's signal.
+
+        Args:
+            crawler: Scrapy's crawler.
+            *args: Positional arguments of the spider.
+            **kwargs: Keyword arguments of the spider: the job and the event writer.
+
+        Returns:
+            The spider.
+        """
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider._fetcher = PageFetcher(crawler, spider.site)
         crawler.signals.connect(spider._robots_parsed, signal=signals.robots_parsed)
@@ -189,7 +198,7 @@ class ProbeSpider(Spider):
             await self._add_source(url, UrlKind.SECTION, DiscoveryMethod.FRONT, fetched)
 
     def _is_given_source(self, url: str) -> bool:
-        """Whether a URL is among the Sources of a known site, and is probed as such."""
+        """Whether a URL is among the sources of a known site, and is probed as such."""
         if not self.job.is_known_site:
             return False
         return url_key(url) in {url_key(source.url) for source in self.site.sources}
@@ -264,12 +273,12 @@ class ProbeSpider(Spider):
             )
             self._samples.append(page)
 
-    # One Source
+    # One source
 
     async def _probe_source(
         self, url: str, kind: UrlKind, discovered_by: DiscoveryMethod
     ) -> ProbedSource | None:
-        """Fetch a Source, unless it was fetched before or the budget is used up."""
+        """Fetch a source, unless it was fetched before or the budget is used up."""
         try:
             key = url_key(url)
         except ValueError:
@@ -318,7 +327,7 @@ class ProbeSpider(Spider):
         return source
 
     def _read_source(self, kind: UrlKind, response: Response) -> tuple[LinkListing, SourceSummary]:
-        """Read a Source in a thread, as in a crawl: a hostile feed takes seconds."""
+        """Read a source in a thread, as in a crawl: a hostile feed takes seconds."""
         body = decompress_gzip(response.body, self.site.safety.max_bytes)
         if isinstance(body, LinkListing):
             return body, SourceSummary()
@@ -336,7 +345,7 @@ class ProbeSpider(Spider):
         return parent_domain(url) == parent_domain(self._front.url)
 
     def _has_source(self, kind: UrlKind) -> bool:
-        """Whether a Source of this kind shows stories of the site."""
+        """Whether a source of this kind shows stories of the site."""
         for source in self._sources:
             if source.kind is not kind or not source.works:
                 continue

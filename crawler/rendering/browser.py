@@ -145,7 +145,7 @@ class Browser:
 
     Args:
         crawler: The running Scrapy crawler.
-        site: The Site with its limits.
+        site: The site with its limits.
         may_fetch: Whether robots rules allow a URL, as far as those of its host were read.
     """
 

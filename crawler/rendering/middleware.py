@@ -1,4 +1,4 @@
-"""Renders pages in a browser, for Sites whose file says `render = true`.
+"""Renders pages in a browser, for sites whose file says `render = true`.
 
 A story or section page is first fetched by all rules of a crawl. Then it is replaced by what its
 scripts make of it, one page at a time. The answer says so, and loses its validators, because they

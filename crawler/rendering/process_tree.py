@@ -20,6 +20,9 @@ def descendant_processes() -> tuple[int, ...]:
     """Return the process ids of our children's children, and of all their descendants.
 
     Our child is Playwright's driver; its child is the browser.
+
+    Returns:
+        The process ids. Only Linux can be asked (/proc); elsewhere there are none.
     """
     children = _children_by_parent()
     waiting: list[int] = []

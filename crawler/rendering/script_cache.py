@@ -1,4 +1,4 @@
-"""Scripts that a page of this Run has loaded before: fetched once in a Run, not once for each page.
+"""Scripts that a page of this run has loaded before: fetched once in a run, not once for each page.
 
 Memory is limited, and nothing is cached that its server forbids to store.
 """

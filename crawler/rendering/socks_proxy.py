@@ -60,7 +60,11 @@ class SocksProxy:
             self._server.close()
 
     def start_page(self, max_bytes: int) -> None:
-        """Start a new page, which may load `max_bytes`. Close connections of the page before."""
+        """Start a new page, which may load `max_bytes`. Close connections of the page before.
+
+        Args:
+            max_bytes: The bytes that all connections of the page may receive together.
+        """
         self._close_connections()
         self._allowed.clear()
         self.received = 0

@@ -30,7 +30,7 @@ from pipeline.core.models import (
 __all__ = ["RULES", "Rule", "RuleContext", "clean_document", "recipe_digest"]
 
 # of what is outside the rules: the choice of metadata, the outcome, where a revision begins
-VERSION = 7
+VERSION = 8
 
 
 def clean_document(

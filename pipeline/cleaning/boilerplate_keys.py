@@ -43,7 +43,14 @@ SEPARATOR = re.compile(r"\s+(?:[-–—|·•»«]|::|//)+\s+|\s*\|\s*")
 
 
 def normalize_text(text: str) -> str:
-    """Return a line for comparison, without differences of width, case, space and end marks."""
+    """Return a line for comparison, without differences of width, case, space and end marks.
+
+    Args:
+        text: The text of one line.
+
+    Returns:
+        The line as it is compared with other lines and headlines.
+    """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     normalized = " ".join(text.casefold().split())
@@ -148,6 +155,13 @@ def titles_without_site_name(title: str, site_name: str = "") -> Iterator[str]:
     """Yield a title without the part that may be its site's name.
 
     That is the last part, or the first where it equals `site_name`.
+
+    Args:
+        title: The title of a page, such as "Ferry sinks | The Gazette".
+        site_name: The name of the site, if it is known.
+
+    Yields:
+        Shorter titles; none where the title has one part only.
     """
     separators = list(SEPARATOR.finditer(title[:MAX_TITLE_LENGTH]))
     if not separators:
@@ -174,6 +188,12 @@ def line_stats_digest(line_stats: Mapping[int, LineStats]) -> str:
     """Return a digest of the stats that changes only where a rule could decide otherwise.
 
     A seventh page after six makes no difference. No stats give "".
+
+    Args:
+        line_stats: What the site profile knows of the lines of a page, by the key of the line.
+
+    Returns:
+        A part of the recipe of the page.
     """
     known = []
     for key, stats in line_stats.items():
@@ -196,6 +216,12 @@ def container_signals(extracted: ExtractedPage) -> tuple[ContainerSignal, ...]:
     """Return what a page shows of its containers, those with most words first.
 
     The probabilities of the page's own lines decide what is story.
+
+    Args:
+        extracted: The extracted page.
+
+    Returns:
+        For each container, how many words of story and of other text it holds.
     """
     words, story_words = Counter[str](), Counter[str]()
     for block in extracted.blocks:

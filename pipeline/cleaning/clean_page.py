@@ -55,7 +55,7 @@ def clean_page(page: CleanInput, line_stats: Mapping[int, LineStats], site: Site
         line_stats: What the other pages of the site say of each line, by the line's key.
         site: The site of the page.
     """
-    new_results = _clean_payloads(page, line_stats, site)
+    new_results = clean_payloads(page, line_stats, site)
     accepted_rows = {row.payload_id: row for row in page.results if _is_accepted(row)}
     current = {payload_id: row.result for payload_id, row in accepted_rows.items()}
     made = {payload_id: new.result for payload_id, new in new_results.items()}
@@ -92,6 +92,37 @@ def clean_page(page: CleanInput, line_stats: Mapping[int, LineStats], site: Site
         is_article_unchanged=is_article_unchanged,
         links=links,
     )
+
+
+def clean_payloads(
+    page: CleanInput, line_stats: Mapping[int, LineStats], site: Site
+) -> dict[int, NewResult]:
+    """Return a new result for each payload. The payload that was seen last comes last.
+
+    Args:
+        page: The page with at least one period.
+        line_stats: What the other pages of the site say of each line, by the line's key.
+        site: The site of the page.
+    """
+    first_periods: dict[int, PayloadPeriod] = {}
+    for period in page.periods:
+        # Dates of a payload are compared with the time of its first period.
+        first_periods.setdefault(period.payload_id, period)
+    newest_first = dict.fromkeys(period.payload_id for period in reversed(page.periods))
+    results = {}
+    for payload_id in reversed(newest_first):
+        period = first_periods[payload_id]
+        result = apply_rules.clean_document(
+            period.extracted,
+            line_stats=line_stats,
+            announced=page.announced,
+            cleaning=site.cleaning,
+            language_hint=site.language,
+            timezone=site.timezone,
+            fetched_at=period.first_seen_at,
+        )
+        results[payload_id] = NewResult(payload_id, period.extracted_page_id, result)
+    return results
 
 
 def results_with_status(
@@ -166,31 +197,6 @@ def _links_of_result(page: CleanInput, new: NewResult) -> _PageLinks:
 
 def _is_accepted(row: StoredResult) -> bool:
     return row.status is ResultStatus.ACCEPTED
-
-
-def _clean_payloads(
-    page: CleanInput, line_stats: Mapping[int, LineStats], site: Site
-) -> dict[int, NewResult]:
-    """Return a new result for each payload. The payload that was seen last comes last."""
-    first_periods: dict[int, PayloadPeriod] = {}
-    for period in page.periods:
-        # Dates of a payload are compared with the time of its first period.
-        first_periods.setdefault(period.payload_id, period)
-    newest_first = dict.fromkeys(period.payload_id for period in reversed(page.periods))
-    results = {}
-    for payload_id in reversed(newest_first):
-        period = first_periods[payload_id]
-        result = apply_rules.clean_document(
-            period.extracted,
-            line_stats=line_stats,
-            announced=page.announced,
-            cleaning=site.cleaning,
-            language_hint=site.language,
-            timezone=site.timezone,
-            fetched_at=period.first_seen_at,
-        )
-        results[payload_id] = NewResult(payload_id, period.extracted_page_id, result)
-    return results
 
 
 def _observations(page: CleanInput, results: Mapping[int, CleanResult]) -> list[Observation]:

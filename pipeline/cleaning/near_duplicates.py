@@ -135,7 +135,15 @@ def band_keys(sketch: MinHashSketch, day: int) -> tuple[int, ...]:
 
 
 def candidate_band_keys(sketch: MinHashSketch, day: int) -> tuple[int, ...]:
-    """Return the keys of all articles that can be similar: also of the periods before and after."""
+    """Return the keys of all articles that can be similar: also of the periods before and after.
+
+    Args:
+        sketch: The sketch of an article.
+        day: The day of the article, as a proleptic ordinal (`date.toordinal`).
+
+    Returns:
+        The keys under which other articles are looked up.
+    """
     period = day // MAX_DAYS_APART
     keys: list[int] = []
     for neighbour in (period - 1, period, period + 1):
@@ -173,6 +181,13 @@ def shared_numbers(one: MinHashSketch, other: MinHashSketch) -> float:
     """Return the share of the numbers of one text that are in the other, 0.0 to 1.0.
 
     It refers to the text with fewer numbers, and is 1.0 where there are too few to prove anything.
+
+    Args:
+        one: The sketch of one article.
+        other: The sketch of the other one.
+
+    Returns:
+        The share, estimated from the sketches.
     """
     own_numbers, other_numbers = _from_bytes(one.number_digests), _from_bytes(other.number_digests)
     limit = min(_known_up_to(own_numbers), _known_up_to(other_numbers))
@@ -196,6 +211,13 @@ def near_duplicate_score(one: SketchedArticle, other: SketchedArticle) -> float:
     """Return the containment of two articles where they are near-duplicates, else 0.0.
 
     Articles of one site have to be nearly the same.
+
+    Args:
+        one: One article with its sketch.
+        other: The other one.
+
+    Returns:
+        How much of the shorter text both share, up to 1.0.
     """
     if abs(one.day - other.day) > MAX_DAYS_APART or one.page_id == other.page_id:
         return 0.0
@@ -247,6 +269,12 @@ def sketch_version(seed: int = SEED) -> str:
 
     Another number of slots, another cut of a text into shingles, or a library that computes
     otherwise changes it.
+
+    Args:
+        seed: The seed of the hash functions.
+
+    Returns:
+        The digest. Sketches of another version are made again.
     """
     words = " ".join(f"Wörter {n} слово ҷаҳон" for n in range(MIN_TEXT_WORDS))
     sketch = make_sketch(words, seed)

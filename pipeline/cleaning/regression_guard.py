@@ -98,7 +98,15 @@ def is_rejected_again(
 
 
 def loss_reason(current: CleanResult, new: CleanResult) -> Reason:
-    """Return what a good result would lose; NONE where that is little."""
+    """Return what a good result would lose; NONE where that is little.
+
+    Args:
+        current: The accepted result of the same bytes.
+        new: The result of other rules or extractors.
+
+    Returns:
+        Why the new result is held: the article, its text, its title or its date would be lost.
+    """
     if current.outcome is not Outcome.ARCHIVED:
         return Reason.NONE
     if new.outcome is not Outcome.ARCHIVED:
@@ -113,7 +121,15 @@ def loss_reason(current: CleanResult, new: CleanResult) -> Reason:
 
 
 def loses_text(current: str, new: str) -> bool:
-    """Tell whether a text of some length would keep too few of its words."""
+    """Tell whether a text of some length would keep too few of its words.
+
+    Args:
+        current: The text now.
+        new: The text that would take its place.
+
+    Returns:
+        True where the new one has to be held.
+    """
     # Whole lines first, which costs almost nothing.
     removed_lines = Counter(current.split("\n")) - Counter(new.split("\n"))
     removed_words = WORD.findall("\n".join(removed_lines.elements()))

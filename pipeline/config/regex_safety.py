@@ -55,7 +55,16 @@ def check_patterns(patterns: Iterable[str], *, whole: bool = False) -> tuple[str
 
 @lru_cache(maxsize=1024)
 def find_redos_input(pattern: str, *, whole: bool) -> str:
-    """Return a line on which a pattern takes too long; "" for nearly all patterns."""
+    """Return a line on which a pattern takes too long; "" for nearly all patterns.
+
+    Args:
+        pattern: A regular expression of a site file or of the settings.
+        whole: Whether the pattern has to match a whole line, as in `cleaning.remove`; else it is
+            searched.
+
+    Returns:
+        The line, at most MAX_LINE_LENGTH letters, on which matching took longer than MAX_SECONDS.
+    """
     tree: Any = parser.parse(pattern)
     if not _has_ambiguous_repeat(tree) and _count_long_repeats(tree) < 2:
         return ""

@@ -261,7 +261,11 @@ class Site(FrozenModel):
 
     @property
     def sources(self) -> tuple[CrawlSource, ...]:
-        """Return the sources: feeds first, since they say most of a story, then the others."""
+        """Return the sources: feeds first, since they say most of a story, then the others.
+
+        Returns:
+            The sources, without repetitions, in the order in which a crawl reads them.
+        """
         urls_by_kind = (
             (UrlKind.FEED, self.feeds),
             (UrlKind.SITEMAP, self.sitemaps),

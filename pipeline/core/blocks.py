@@ -40,6 +40,28 @@ class BlockLink(NamedTuple):
     url: str
 
 
+class Emphasis:
+    """The kinds of `BlockEmphasis`. They are plain texts, as the letters of `Part`."""
+
+    STRONG = "b"
+    STRESSED = "i"
+    CODE = "c"
+
+
+class BlockEmphasis(NamedTuple):
+    """A stressed part of the text of a block.
+
+    Attributes:
+        start: The index of its first character.
+        end: The index after the last one.
+        kind: A letter of `Emphasis`.
+    """
+
+    start: int
+    end: int
+    kind: str
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """One heading, paragraph, list item, quote, caption or table row, in reading order.
@@ -60,6 +82,7 @@ class Block:
         cells: Of a table row, the length of each cell's text. The texts of cells that are not
             empty are joined by ` | `.
         source: Of code, its text with its own spaces and lines, where `text` has lost them.
+        emphasis: The parts of its text in bold, in italics and in code. They may lie in each other.
     """
 
     kind: BlockKind
@@ -74,6 +97,7 @@ class Block:
     links: tuple[BlockLink, ...] = ()
     cells: tuple[int, ...] = ()
     source: str = ""
+    emphasis: tuple[BlockEmphasis, ...] = ()
 
     @property
     def link_share(self) -> float:

@@ -10,7 +10,14 @@ UNITS: Final = ("B", "kB", "MB", "GB")  # of 1,000 each (SI)
 
 
 def format_size(number: int) -> str:
-    """Return a number of bytes with its unit: `12.3 MB`."""
+    """Return a number of bytes with its unit: `12.3 MB`.
+
+    Args:
+        number: The bytes.
+
+    Returns:
+        The size with one decimal from a kilobyte (1,000 bytes) on.
+    """
     value = float(number)
     unit = UNITS[0]
     for unit in UNITS:
@@ -23,7 +30,14 @@ def format_size(number: int) -> str:
 
 
 def format_duration(duration: timedelta) -> str:
-    """Return a duration in the unit that fits it: `45 s`, `12 min`, `1.6 h`."""
+    """Return a duration in the unit that fits it: `45 s`, `12 min`, `1.6 h`.
+
+    Args:
+        duration: A duration of zero or more.
+
+    Returns:
+        The duration, rounded to the unit.
+    """
     seconds = duration.total_seconds()
     if seconds >= 5400:
         return f"{seconds / 3600:.1f} h"

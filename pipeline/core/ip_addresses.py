@@ -51,7 +51,16 @@ def _ipv4_inside(address: IPv6Address) -> list[IPv4Address]:
 
 
 def is_internal_host(host: str) -> bool:
-    """Return whether a host spells an address that is not public, or names this machine."""
+    """Return whether a host spells an address that is not public, or names this machine.
+
+    Args:
+        host: The host of a URL, in any spelling that browsers understand: names, dotted, decimal,
+            octal or hexadecimal numbers, IPv6 in brackets.
+
+    Returns:
+        True for loopback, private, link-local and other addresses that are not global (RFC 6890),
+        and for `localhost`. A name is not resolved.
+    """
     plain = _normalize(host)
     if plain in LOCAL_NAMES or plain.endswith(".localhost"):
         return True

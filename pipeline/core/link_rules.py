@@ -240,7 +240,15 @@ def is_too_deep(url: str) -> bool:
 
 
 def is_calendar_url(url: str) -> bool:
-    """Return whether a URL names the list of a day, a month or a year, and not a story."""
+    """Return whether a URL names the list of a day, a month or a year, and not a story.
+
+    Args:
+        url: An absolute URL.
+
+    Returns:
+        True for `/2026/03/05/` and its like. Whether the site has stories of that form is for the
+        caller.
+    """
     parts = urlsplit(url)
     if STORY_PARAMETER.search(parts.query):
         return False

@@ -41,6 +41,14 @@ def resolve_local_times(metadata: Metadata, zone_name: str) -> Metadata:
     """Return the metadata with its marked times resolved in a zone, and without the marks.
 
     A time in UTC gets the offset of the zone, too, since its readers live by that clock.
+
+    Args:
+        metadata: The metadata of an extracted page, whose sources may be marked as written without
+            a zone.
+        zone_name: The IANA name of the site's zone; "" means UTC.
+
+    Returns:
+        Metadata with times in UTC and the offset of the zone. Days stay days.
     """
     source = metadata.published_source.partition("?")[0]
     zone = ZoneInfo(zone_name or "UTC")

@@ -16,6 +16,9 @@ def available_megabytes() -> int | None:
 
     Linux counts them in `MemAvailable` of /proc/meminfo (proc(5)). A container may have less: the
     rest of `memory.max` of its control group (cgroups(7), version 2).
+
+    Returns:
+        The megabytes (of 1,048,576 bytes), the smaller of both figures.
     """
     figures = []
     for line in _read(MEMINFO).splitlines():

@@ -60,6 +60,12 @@ def slugify(text: str) -> str:
     """Return a text as lower-case ASCII letters and digits with hyphens between.
 
     Cyrillic letters are transliterated. The result is "" if too few letters are Latin then.
+
+    Args:
+        text: A name or a host in any script.
+
+    Returns:
+        A text that fits into an id of a site or a file name.
     """
     latin = "".join(CYRILLIC_TO_LATIN.get(letter, letter) for letter in text.lower())
     slug = "-".join(re.findall(r"[a-z0-9]+", latin))

@@ -148,6 +148,12 @@ def parent_domain(url: str) -> str:
 
     This is a guess without a public suffix list. It keeps three labels where the last two are
     short, as in `bbc.co.uk`.
+
+    Args:
+        url: An absolute URL.
+
+    Returns:
+        The domain in lower case, without `www`; an IP address as it is.
     """
     try:
         host = without_www(urlsplit(url).hostname or "")
@@ -166,7 +172,14 @@ def parent_domain(url: str) -> str:
 
 
 def path_prefix(url: str) -> str:
-    """Return the path under which a site lives: `/ru/` for `https://example.org/ru/index.html`."""
+    """Return the path under which a site lives: `/ru/` for `https://example.org/ru/index.html`.
+
+    Args:
+        url: The URL of a front page.
+
+    Returns:
+        The path with a slash at both ends; "/" for a site at the root of its host.
+    """
     path = urlsplit(url).path
     segments = [segment for segment in path.split("/") if segment]
     if segments and "." in segments[-1] and not path.endswith("/"):
@@ -217,6 +230,12 @@ def story_key(url: str) -> str:
     """Return a key that all editions of a story share.
 
     The scheme, `www`, a final slash, and the marks of mobile, AMP and print editions do not count.
+
+    Args:
+        url: An absolute URL.
+
+    Returns:
+        The key, which is no URL. Equal keys mean that the URLs are editions of one page.
     """
     parts = urlsplit(canonicalize(url))
     parameters = parts.query.split("&")
@@ -227,7 +246,15 @@ def story_key(url: str) -> str:
 
 
 def may_be_same_story(one: str, other: str) -> bool:
-    """Return whether two URLs may name one story: the same edition key, slug or article number."""
+    """Return whether two URLs may name one story: the same edition key, slug or article number.
+
+    Args:
+        one: The URL of a story.
+        other: The URL that a page declares as canonical, or that a redirect leads to.
+
+    Returns:
+        False only if nothing in the two URLs agrees, as with a page that declares the front page.
+    """
     if story_key(one) == story_key(other):
         return True
     slug = _slug(one)

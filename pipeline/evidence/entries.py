@@ -60,7 +60,14 @@ def sort_entries(entries: Iterable[tuple[str, Fields]]) -> list[tuple[bytes, Fie
 
 
 def pack_entries(entries: Iterable[tuple[str, Fields]]) -> bytes:
-    """Give each entry a random salt, and return all of them as they are stored."""
+    """Give each entry a random salt, and return all of them as they are stored.
+
+    Args:
+        entries: Pairs of the key of an entry, such as a URL, and its private fields.
+
+    Returns:
+        For each entry the hash of its key, its salt and its hash, in the order of the tree.
+    """
     ordered = sort_entries(entries)
     salts = os.urandom(SALT_BYTES * len(ordered))
     packed: list[bytes] = []

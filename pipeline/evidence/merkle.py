@@ -31,7 +31,14 @@ def split_point(size: int) -> int:
 
 
 def root(hashes: Sequence[bytes]) -> bytes:
-    """Return the root of a tree over leaf hashes."""
+    """Return the root of a tree over leaf hashes.
+
+    Args:
+        hashes: The hashes of the leaves, 32 bytes each.
+
+    Returns:
+        32 bytes, by RFC 6962 (2.1). The root of no leaves is the SHA-256 of nothing.
+    """
     if not hashes:
         return EMPTY_ROOT
     level = hashes
@@ -142,7 +149,18 @@ def consistency_proof(old_size: int, size: int, range_hash: RangeHash) -> list[b
 def is_consistent(
     old_size: int, old_root: bytes, size: int, new_root: bytes, proof: Sequence[bytes]
 ) -> bool:
-    """Return whether a proof shows that a tree extends an older one (RFC 9162, 2.1.4.2)."""
+    """Return whether a proof shows that a tree extends an older one (RFC 9162, 2.1.4.2).
+
+    Args:
+        old_size: The size of the older tree, in leaves.
+        old_root: Its root, 32 bytes.
+        size: The size of the newer tree.
+        new_root: Its root, 32 bytes.
+        proof: The hashes of the proof, in order.
+
+    Returns:
+        False where the proof leads to another root, or has too few or too many hashes.
+    """
     if old_size == size:
         return not proof and old_root == new_root
     if old_size == 0:

@@ -52,7 +52,15 @@ class DecisionTrees:
 
 
 def compile_row(trees: Sequence[Any]) -> Score:
-    """Compile a row of trees to a function from the features of a line to its probability."""
+    """Compile a row of trees to a function from the features of a line to its probability.
+
+    Args:
+        trees: The trees as nested lists of numbers, as `trees.json` has them.
+
+    Returns:
+        A function of the features, in their fixed order, which returns a probability from 0.0 to
+        1.0.
+    """
     first_score = compile_trees(trees[:FIRST_TREES])
     other_score = compile_trees(trees[FIRST_TREES:])
 

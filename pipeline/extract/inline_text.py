@@ -155,7 +155,15 @@ def is_initial(letter: str, marks: str) -> bool:
 
 
 def join_initial(initial: str, text: str) -> str:
-    """Return a text with the initial before it; "" where the text does not go on from it."""
+    """Return a text with the initial before it; "" where the text does not go on from it.
+
+    Args:
+        initial: The enlarged first letter of a paragraph, which stands in an element of its own.
+        text: The text that follows it.
+
+    Returns:
+        The joined text: with a space after words of one letter such as "A", else without one.
+    """
     rest = text.lstrip()
     if not rest[:1].islower() and rest[:1] not in ("’", "'"):
         return ""

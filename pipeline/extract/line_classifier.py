@@ -1,6 +1,6 @@
 """Decide which lines of a page may be its story, and give each its probability.
 
-A line becomes a Block if trafilatura took it or if the decision trees give it a fair probability.
+A line becomes a block if trafilatura took it or if the decision trees give it a fair probability.
 Nothing is removed here. The trees first look at each line alone. Where that leaves them in doubt,
 they look again at each line among the others. Where that does, too, trafilatura is called, and its
 lines become features for the trees: it knows the usual forms of pages, and the trees know how far
@@ -185,6 +185,13 @@ def share_in_doubt(lines: LineFeatures, probabilities: Mapping[int, float]) -> f
 
     The result is infinite where no line is story, and where a page has several stories below each
     other: by place and shape, each of their lines belongs to a story.
+
+    Args:
+        lines: The features of all lines of the page.
+        probabilities: The probability of being story, by the index of the line.
+
+    Returns:
+        The share, from 0.0 on.
     """
     if sum(line.element.tag == "h1" for line in lines.lines) > MAX_HEADLINES:
         return inf
@@ -199,7 +206,15 @@ def share_in_doubt(lines: LineFeatures, probabilities: Mapping[int, float]) -> f
 
 
 def is_settled(lines: LineFeatures, probabilities: Mapping[int, float]) -> bool:
-    """Tell whether trafilatura would change next to nothing, whatever share is in doubt."""
+    """Tell whether trafilatura would change next to nothing, whatever share is in doubt.
+
+    Args:
+        lines: The features of all lines of the page.
+        probabilities: The probability of being story, by the index of the line.
+
+    Returns:
+        True where trafilatura need not be asked.
+    """
     unsure_words = story_words = 0.0
     low, high = UNSURE
     for i, probability in probabilities.items():

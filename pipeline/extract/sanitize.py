@@ -33,6 +33,12 @@ def repair_markup(text: str) -> bytes:
 
     Characters and references that XML forbids go, and so do slashes in the doctype and in `<html/>`
     that stop libxml2.
+
+    Args:
+        text: The decoded page.
+
+    Returns:
+        The bytes for the parser; the same characters where nothing had to be repaired.
     """
     if "&#" in text and _has_bad_reference(text):
         text = REFERENCE.sub(_valid_reference, text)
@@ -77,6 +83,12 @@ def single_line(text: str) -> str:
     """Return a text on one line, with single spaces and no control or invisible characters.
 
     Letters with accents are one character each (Unicode form NFC), so that a search finds them.
+
+    Args:
+        text: Any text of a page.
+
+    Returns:
+        The line, without spaces at its ends.
     """
     text = " ".join(text.split())
     if text.isascii() and text.isprintable():  # most lines, at a third of the cost

@@ -24,7 +24,7 @@ from pipeline.extract.inline_text import (
 from pipeline.extract.misplaced_story import free_misplaced_story
 from pipeline.extract.page_lines import CELLS, LISTS, PageElement, PageLine, PageLines, Region
 from pipeline.extract.sanitize import single_line
-from pipeline.extract.structure.line_spans import CELL_END, CREDIT, SpanCollector
+from pipeline.extract.structure.line_spans import CELL_END, CREDIT, STRESS_TARGETS, SpanCollector
 from pipeline.extract.structure.pictures import PICTURE_TAGS, add_picture
 from pipeline.extract.unclosed_elements import (
     CLOSED_ENDS,
@@ -283,6 +283,9 @@ class _Walk:
                 has_span = tag in CREDIT_TAGS and _names_credit(get, element)
             if has_span:
                 self._spans.open(child, target or CREDIT, len(texts))
+        if not has_span and tag in STRESS_TARGETS and (child.text or len(child)):
+            self._spans.open(child, STRESS_TARGETS[tag], len(texts))
+            has_span = True
         is_emphasis = emphasis or tag in EMPHASIS
         if text := child.text:
             texts.append(text)

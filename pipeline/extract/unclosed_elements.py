@@ -70,7 +70,15 @@ def is_part_of_page(texts: Sequence[str], tags: Set[str]) -> bool:
 
 
 def holds_page(element: HtmlElement) -> bool:
-    """Tell whether a skipped element holds headings, landmarks or paragraphs of a page."""
+    """Tell whether a skipped element holds headings, landmarks or paragraphs of a page.
+
+    Args:
+        element: An element that a reader of the page would not see, such as a dialog that was never
+            closed.
+
+    Returns:
+        True where skipping it would lose the page, so that it has to be read.
+    """
     if next(element.iter(*SKIPPED_PARTS), None) is not None:
         return True
     paragraphs = 0

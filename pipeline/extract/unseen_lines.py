@@ -24,7 +24,12 @@ CODES = re.compile(r"[0-9a-f]*\d[0-9a-f]*")  # in an id
 
 
 def drop_lines(page_lines: PageLines, dropped: Set[int]) -> None:
-    """Drop lines by their indexes, and move the pictures behind them."""
+    """Drop lines by their indexes, and move the pictures behind them.
+
+    Args:
+        page_lines: The lines and pictures of the page, which are changed.
+        dropped: Indexes of lines.
+    """
     if not dropped:
         return
     places: list[int] = []  # of each line among those that stay

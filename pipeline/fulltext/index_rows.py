@@ -52,6 +52,12 @@ def tsvector(tokens: ArticleTokens) -> str:
     Tokens hold no quote and no backslash. One position between the parts stays free, so that no
     phrase reaches from one part into the next. Pairs of neighbours become tokens, because
     PostgreSQL's index has no positions.
+
+    Args:
+        tokens: The tokens of an article.
+
+    Returns:
+        A text that PostgreSQL casts to `tsvector`.
     """
     pairs: set[str] = set()
     positions: dict[str, list[str]] = {}

@@ -36,7 +36,15 @@ WORD = re.compile(rf"[\w{VOWEL_SIGNS}]+")
 
 @lru_cache(maxsize=8192)
 def normalize_letter(letter: str) -> str:
-    """Normalize one character; a combining mark gives ""."""
+    """Normalize one character; a combining mark gives "".
+
+    Args:
+        letter: One character.
+
+    Returns:
+        Its form in the index: lower case, without accents, digits as ASCII. It may be several
+        letters.
+    """
     if letter.isascii():
         return letter.lower()
     if letter.isdecimal():

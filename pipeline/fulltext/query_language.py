@@ -134,7 +134,15 @@ class Query:
 
 
 def parse_query(text: str) -> Query:
-    """Parse a query. Every text is a query."""
+    """Parse a query. Every text is a query.
+
+    Args:
+        text: What somebody typed.
+
+    Returns:
+        The tree of the query, and notes on what was left out or read in another way. The tree is
+        None where nothing is left to search for.
+    """
     parser = _Parser()
     for match in ITEM.finditer(_with_plain_quotes(text)):
         parser.read(match)
@@ -452,6 +460,12 @@ def describe(query: Query) -> str:
     """Say in words how a query is understood.
 
     An example is `levy and "night ferry" and not (site courier or dated from 2026-03-01)`.
+
+    Args:
+        query: A parsed query.
+
+    Returns:
+        One line of text for people.
     """
     if query.has_no_terms:
         return "nothing that can be looked for"

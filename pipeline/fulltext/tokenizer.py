@@ -123,6 +123,12 @@ def tokenize(text: str) -> list[str]:
     """Return the tokens of a text in their order.
 
     A run of a script without spaces gives its pairs of letters, then its last letter.
+
+    Args:
+        text: Any text, normalized or not.
+
+    Returns:
+        The tokens, repeated as often as they occur.
     """
     words = split_words(text)
     if not UNSPACED_LETTER.search(text) and not UNSPACED_LETTER.search(" ".join(words)):
@@ -203,7 +209,15 @@ def word_forms(word: str, others: Iterable[str], language: str) -> list[str]:
 
 
 def stems_of_words(words: Iterable[str], language: str) -> dict[str, str]:
-    """Return the stem token of each word that has one in a text of this language."""
+    """Return the stem token of each word that has one in a text of this language.
+
+    Args:
+        words: Normalized words.
+        language: The code of the language. Only Russian and English have stems.
+
+    Returns:
+        The tokens by word; none for another language.
+    """
     language = primary_language(language)
     script = STEMMED_SCRIPTS.get(language)
     if script is None:
@@ -264,7 +278,14 @@ def year_token(day: date) -> str:
 
 
 def article_tokens(article: IndexableArticle) -> ArticleTokens:
-    """Return all tokens of an article, within the limits of both databases."""
+    """Return all tokens of an article, within the limits of both databases.
+
+    Args:
+        article: The texts and metadata that can be searched.
+
+    Returns:
+        Tokens of title, body, names and filters.
+    """
     budget = _Budget()
     title = budget.take(tokenize(article.title[:MAX_LETTERS])[:MAX_NAMES])
     names = field_tokens("title", [article.title])
@@ -302,7 +323,14 @@ def field_tokens(field: str, values: Sequence[str]) -> list[str]:
 
 
 def facet_tokens(article: IndexableArticle) -> Iterator[str]:
-    """Yield the tokens for filters: site, dates, slice, language, revisions, edits, presence."""
+    """Yield the tokens for filters: site, dates, slice, language, revisions, edits, presence.
+
+    Args:
+        article: The texts and metadata that can be searched.
+
+    Yields:
+        Tokens that no text can have.
+    """
     yield EVERY_ARTICLE
     yield field_token("site", site_token(article.site))
     yield day_token(article.sort_time)

@@ -96,7 +96,16 @@ class BatchProfile:
             _add_page(self._headlines, key ^ site_key, page)
 
     def line_stats(self, site: str, page: int, lines: Iterable[int]) -> dict[int, LineStats]:
-        """Return what the other pages of a site say of a page's lines, by the key of the line."""
+        """Return what the other pages of a site say of a page's lines, by the key of the line.
+
+        Args:
+            site: The id of the site.
+            page: The number of the page, which does not count for its own lines.
+            lines: Keys of lines.
+
+        Returns:
+            Stats of those lines that other pages have. The others are absent.
+        """
         site_key = boilerplate_keys.key_of_normalized(site)
         stats = {}
         for key in lines:
@@ -234,7 +243,14 @@ def clean_batch(
 
 
 def to_json(page: CleanedPage) -> dict[str, Any]:
-    """Return a page as one line of JSON output."""
+    """Return a page as one line of JSON output.
+
+    Args:
+        page: A cleaned page.
+
+    Returns:
+        Values of JSON, in the order of `docs/reference/extract-output.md`.
+    """
     result, blocks = page.result, page.extracted_page.blocks
     removed_lines = []
     for removed in result.removed:

@@ -59,7 +59,11 @@ class ChangeReport:
     _samples: list[tuple[bool, int, int, Change]] = field(default_factory=list)
 
     def add(self, change: Change) -> None:
-        """Add the change of one page."""
+        """Add the change of one page.
+
+        Args:
+            change: What a clean changes of one page.
+        """
         self.pages += 1
         self.outcomes[str(change.outcome)] += 1
         self.counts.update(_counts(change))

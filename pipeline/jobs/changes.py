@@ -96,6 +96,13 @@ def change_by_clean(page: CleanInput, cleaned: CleanOutcome) -> Change:
     """Return what a clean changes of a page.
 
     The change is from the current article to the new one, or to the one that is held.
+
+    Args:
+        page: What the clean loaded.
+        cleaned: What it made.
+
+    Returns:
+        Lines lost and gained with their rules, and changes of the metadata.
     """
     current = results_with_status(page.results, ResultStatus.ACCEPTED)
     new_results = {new.payload_id: new.result for new in cleaned.held or cleaned.results}

@@ -45,7 +45,8 @@ from pipeline.store.db.engine import Database
 STALE_ONLY = CleanScope()
 PAGES_PER_PART = 200  # that one process cleans by itself
 # Fewer pages are cleaned in one process: each further one first loads the libraries of a database.
-MIN_PAGES_IN_PARTS = 1000
+MIN_PAGES_IN_PARTS = 5000
+MIN_PAGES_FOR_START = 20_000  # the same where no worker processes are running yet
 
 ChangeListener = Callable[[str, Change], None]
 """Receives a site's id and what a clean changes of one of its pages."""
@@ -61,6 +62,7 @@ class CleanBatchSizes:
     pages_per_batch: int = PAGES_PER_BATCH
     pages_per_part: int = PAGES_PER_PART
     min_pages_in_parts: int = MIN_PAGES_IN_PARTS
+    min_pages_for_start: int = MIN_PAGES_FOR_START
 
 
 DEFAULT_BATCH_SIZES = CleanBatchSizes()
@@ -137,7 +139,14 @@ class CleanPipeline:
         self._batch_sizes = request.batch_sizes
 
     def run(self) -> CleanRunResult:
-        """Clean the pages and save the results as a run."""
+        """Clean the pages and save the results as a run.
+
+        Returns:
+            The number of the run with its counts by outcome; no run where nothing was to do.
+
+        Raises:
+            Cancelled: The progress callback ended the clean. The run is closed, as after an error.
+        """
         requested_scope = str(self._scope)
         if self._scope.everything:
             # All pages become stale first, so that an interrupted clean can go on where it was.
@@ -169,7 +178,11 @@ class CleanPipeline:
         return CleanRunResult(self._site.id, run_id, counts, extracted)
 
     def preview(self) -> CleanRunResult:
-        """Report what a clean would change. Nothing is saved but extracted pages."""
+        """Report what a clean would change. Nothing is saved but extracted pages.
+
+        Returns:
+            How many payloads were extracted. The changes went to the report of the pipeline.
+        """
         extracted = self._extract(update_profile=False)
         join_stories(self._session, self._recipe, self._scope)
         total = self._session.count_stale(self._recipe, self._scope)
@@ -214,8 +227,11 @@ class CleanPipeline:
 
     def _is_divided(self, pages: int) -> bool:
         """Return whether several processes clean the pages. Changes are reported by one."""
-        is_large = pages >= self._batch_sizes.min_pages_in_parts
-        return is_large and self._workers.processes > 1 and self._on_change is None
+        sizes = self._batch_sizes
+        minimum = sizes.min_pages_for_start
+        if self._workers.is_running:
+            minimum = sizes.min_pages_in_parts
+        return pages >= minimum and self._workers.processes > 1 and self._on_change is None
 
     def _parts(self, run_id: int) -> Iterator[CleanPart]:
         address = self._session.store.url.render_as_string(hide_password=False)

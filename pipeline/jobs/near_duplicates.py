@@ -67,7 +67,15 @@ class _SavedSketches:
 
 
 def near_duplicates_of(database: Database, page_id: int) -> tuple[NearDuplicate, ...]:
-    """Return the other articles of a page's group, those that share most with it first."""
+    """Return the other articles of a page's group, those that share most with it first.
+
+    Args:
+        database: The archive.
+        page_id: The id of the article.
+
+    Returns:
+        The others with their similarity; none for an article that stands alone.
+    """
     members = groups_store.group_members(database, page_id)
     own_sketch = EMPTY_SKETCH
     for member in members:

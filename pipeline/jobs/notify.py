@@ -171,7 +171,14 @@ def send_issues(
 
 
 def alert_title(alert_issues: Sequence[IssueView]) -> str:
-    """Return the title of a message: which sites it is about, and how serious it is."""
+    """Return the title of a message: which sites it is about, and how serious it is.
+
+    Args:
+        alert_issues: The issues of the message, at least one.
+
+    Returns:
+        One line.
+    """
     sites = list(dict.fromkeys(issue.site for issue in alert_issues))
     named = ", ".join(sites[:MAX_SITES_IN_TITLE])
     if len(sites) > MAX_SITES_IN_TITLE:

@@ -42,7 +42,14 @@ class ReviewResult:
 
 
 def accept_moves(page: ReviewInput) -> Moves:
-    """Return the moves by which held results replace the current ones."""
+    """Return the moves by which held results replace the current ones.
+
+    Args:
+        page: The page with all results of its payloads.
+
+    Returns:
+        Which results become accepted and which replaced.
+    """
     held = {row.payload_id: row.id for row in _rows(page, ResultStatus.HELD)}
     moves = []
     for row in _rows(page, ResultStatus.ACCEPTED):
@@ -115,7 +122,15 @@ def reject(page: ReviewInput) -> ReviewOutcome:
 
 
 def rollback_page(page: ReviewInput, run_id: int) -> ReviewOutcome:
-    """Make the article what it was before a run."""
+    """Make the article what it was before a run.
+
+    Args:
+        page: The page with all results of its payloads.
+        run_id: The number of the clean that is taken back.
+
+    Returns:
+        The moves of results, and the article with its revisions as they were.
+    """
     moves = rollback_moves(page, run_id)
     outcome = (Outcome.UNCHANGED, Reason.REJECTED)
     if any(status is ResultStatus.ACCEPTED for _, status in moves):
@@ -127,6 +142,12 @@ def preview_accept(page: ReviewInput) -> Change:
     """Return what it would change to accept the held result of a page.
 
     If several payloads have one, the change is of the newest of them.
+
+    Args:
+        page: The page with all results of its payloads.
+
+    Returns:
+        Lines lost and gained, and changes of the metadata.
     """
     positions = {period.payload_id: index for index, period in enumerate(page.periods)}
     held = _rows(page, ResultStatus.HELD)
@@ -136,7 +157,15 @@ def preview_accept(page: ReviewInput) -> Change:
 
 
 def preview_rollback(page: ReviewInput, run_id: int) -> Change:
-    """Return what the rollback of a run would change of a page's article."""
+    """Return what the rollback of a run would change of a page's article.
+
+    Args:
+        page: The page with all results of its payloads.
+        run_id: The number of the clean.
+
+    Returns:
+        Lines lost and gained, and changes of the metadata.
+    """
     rollback = rollback_page(page, run_id)
     outcome = (rollback.outcome, rollback.reason)
     restored = {result_id for result_id, to in rollback.moves if to is ResultStatus.ACCEPTED}

@@ -55,7 +55,7 @@ def compare_with_probe(
     """Return all differences between a site's file and a probe.
 
     Args:
-        site: The Site as its file describes it.
+        site: The site as its file describes it.
         probe: The result of the probe.
         samples: Its samples, cleaned.
         now: The time of the probe.
@@ -111,7 +111,7 @@ def _compare_sources(site: Site, probe: ProbeResult, now: datetime) -> Iterator[
 
 
 def failure_text(source: ProbedSource) -> str:
-    """Return why a Source does not work."""
+    """Return why a source does not work."""
     reason = str(source.reason).replace("_", " ")
     return source.detail or reason or f"the server answered {source.status}"
 
@@ -184,7 +184,7 @@ def _compare_language(site: Site, samples: Sequence[CleanedSample]) -> Iterator[
 
 
 def _find_new_sources(site: Site, probe: ProbeResult) -> Iterator[SiteDifference]:
-    """Feeds and sitemaps that the file does not name, with stories that its Sources do not list."""
+    """Feeds and sitemaps that the file does not name, with stories that its sources do not list."""
     site_keys = {url_key(source.url) for source in site.sources}
     known_stories: set[str] = set()
     children: set[str] = set()

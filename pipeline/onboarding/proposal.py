@@ -42,11 +42,11 @@ def count_shells(results: Iterable[CleanResult]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SourceYield:
-    """How many stories a Source yields under the proposed file."""
+    """How many stories a source yields under the proposed file."""
 
     source: ProbedSource
     stories: int = 0  # links that the file allows
-    unique_stories: int = 0  # of these, links that no other Source lists
+    unique_stories: int = 0  # of these, links that no other source lists
     is_selected: bool = False
     note: str = ""  # why it is not selected
 
@@ -80,7 +80,7 @@ class Proposal:
     source_yields: tuple[SourceYield, ...] = field(default=(), compare=False)
 
     def site(self, site_id: str, **overrides: object) -> Site:
-        """Return the Site that the file makes.
+        """Return the site that the file makes.
 
         Args:
             site_id: Its id.

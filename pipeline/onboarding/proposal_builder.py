@@ -1,6 +1,6 @@
 """Builds the proposal of a site file from a probe and its cleaned samples.
 
-All Sources of a proposal worked in the probe, and its patterns allow the sampled stories. Where
+All sources of a proposal worked in the probe, and its patterns allow the sampled stories. Where
 there is no proposal, `rejections` says why. Pure functions.
 """
 
@@ -49,7 +49,7 @@ def propose_site(
         name: The site's name, where the user gave one.
 
     Returns:
-        The proposal; None where no story, or no Source of stories, was found.
+        The proposal; None where no story, or no source of stories, was found.
     """
     stories = story_samples(samples)
     if not stories or not any(source.works for source in probe.sources):
@@ -62,7 +62,7 @@ def propose_site(
         url=probe.front.url,
         language=language,
         timezone=_timezone(probe, stories, language.value),
-        sections=(ExplainedValue(probe.front.url),),  # until Sources are selected: a Site needs one
+        sections=(ExplainedValue(probe.front.url),),  # until sources are selected: a site needs one
         hosts=_hosts(probe, stories),
         allow=tuple(explain_pattern(pattern, stories, probe) for pattern in patterns),
         deny=deny_values(patterns, samples),

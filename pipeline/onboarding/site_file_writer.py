@@ -1,6 +1,6 @@
 """Writes a proposal as a site file in TOML. Comments say where each value was seen.
 
-The file loads to the Site that was proposed.
+The file loads to the site that was proposed.
 """
 
 from __future__ import annotations

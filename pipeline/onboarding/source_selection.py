@@ -22,12 +22,12 @@ MIN_SECTION_STORIES: Final = 2
 SECTION_PAGES: Final = 5  # of one section that a night reads, as long as each lists something new
 SECTION_PAGES_ALONE: Final = 10  # where neither a feed nor a sitemap lists what sections miss
 
-StoriesByUrl = Mapping[str, frozenset[str]]  # URL of a Source → keys of its stories
+StoriesByUrl = Mapping[str, frozenset[str]]  # URL of a source → keys of its stories
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSelection:
-    """The Sources of a proposed file, and what each probed Source yields."""
+    """The sources of a proposed file, and what each probed source yields."""
 
     feeds: tuple[ExplainedValue, ...]
     sitemaps: tuple[ExplainedValue, ...]
@@ -38,11 +38,11 @@ class SourceSelection:
 
 
 def select_sources(sources: Sequence[ProbedSource], site: Site) -> SourceSelection:
-    """Select Sources by what they yield.
+    """Select sources by what they yield.
 
     Args:
-        sources: The Sources that were probed.
-        site: The Site of the proposal so far. It decides which links are stories.
+        sources: The sources that were probed.
+        site: The site of the proposal so far. It decides which links are stories.
     """
     stories: dict[str, frozenset[str]] = {}
     for source in sources:
@@ -61,7 +61,7 @@ def select_sources(sources: Sequence[ProbedSource], site: Site) -> SourceSelecti
 
 
 def allowed_links(source: ProbedSource, site: Site) -> tuple[RememberedLink, ...]:
-    """Return the links of a Source that a Site follows as stories."""
+    """Return the links of a source that a site follows as stories."""
     allowed = []
     for link in source.links:
         if not site.decide(Link(link.url), source.kind).reason:
@@ -208,7 +208,7 @@ def _explained(source: ProbedSource, stories: StoriesByUrl) -> ExplainedValue:
 
 
 def _description(source: ProbedSource, stories: StoriesByUrl) -> str:
-    """How many stories a Source lists, and how new they are."""
+    """How many stories a source lists, and how new they are."""
     count, seen = len(stories.get(source.url, ())), len(source.links)
     description = f"{count} stories of {min(source.link_count, seen)} links"
     if source.link_count > seen:

@@ -110,7 +110,7 @@ def _shape_key(url: str) -> tuple[object, ...]:
 
 
 def _is_listed_as_story(source: ProbedSource, link: RememberedLink, has_feeds: bool) -> bool:
-    """Whether a Source lists a link that is built like a story as one.
+    """Whether a source lists a link that is built like a story as one.
 
     Sections also list tags and further pages, which may be built like stories but have short names.
     A sitemap does not tell the difference, so it counts only where no feed has links.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 
+from pipeline.core.blocks import Emphasis
 from pipeline.core.story import Story
 from pipeline.story.tree import (
     Code,
@@ -16,12 +18,14 @@ from pipeline.story.tree import (
     Picture,
     Quote,
     Row,
+    Run,
     Runs,
     Table,
     story_tree,
 )
 
 LINK_RELATION = "nofollow noopener"
+TAGS = ((Emphasis.CODE, "code"), (Emphasis.STRESSED, "em"), (Emphasis.STRONG, "strong"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +94,23 @@ def _nodes(nodes: Sequence[Node], style: HtmlStyle) -> str:
 
 
 def _inline(runs: Runs, style: HtmlStyle) -> str:
-    return "".join(_link(text, url, style) if url else style.escape(text) for text, url in runs)
+    parts: list[str] = []
+    for url, group in groupby(runs, key=lambda run: run.url):
+        content = "".join(_marked(run, style) for run in group)
+        parts.append(_link(content, url, style) if url else content)
+    return "".join(parts)
 
 
-def _link(text: str, url: str, style: HtmlStyle) -> str:
-    return f'<a href="{style.escape(url)}" rel="{LINK_RELATION}">{style.escape(text)}</a>'
+def _marked(run: Run, style: HtmlStyle) -> str:
+    content = style.escape(run.text)
+    for mark, tag in TAGS:
+        if mark in run.marks:
+            content = f"<{tag}>{content}</{tag}>"
+    return content
+
+
+def _link(content: str, url: str, style: HtmlStyle) -> str:
+    return f'<a href="{style.escape(url)}" rel="{LINK_RELATION}">{content}</a>'
 
 
 def _list(items: ItemList, style: HtmlStyle) -> str:
@@ -137,7 +153,7 @@ def _image_link(picture: Picture, style: HtmlStyle) -> str:
     if picture.alt and picture.alt != picture.caption:
         content = f'<p class="alt"{style.block_attributes}>{style.escape(picture.alt)}</p>'
     if picture.url.startswith(("http://", "https://")):
-        link = _link(picture.url, picture.url, style)
+        link = _link(style.escape(picture.url), picture.url, style)
         content += f'<p class="address" dir="ltr">{link}</p>'
     return content
 

@@ -6,10 +6,13 @@ All text is escaped, so that a Markdown reader gives back exactly the text of th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from itertools import chain, groupby
+from string import punctuation
 from typing import Final
+from unicodedata import category
 
+from pipeline.core.blocks import Emphasis
 from pipeline.core.story import Story
 from pipeline.story.tree import (
     Code,
@@ -21,6 +24,7 @@ from pipeline.story.tree import (
     Picture,
     Quote,
     Row,
+    Run,
     Runs,
     Table,
     story_tree,
@@ -35,6 +39,13 @@ PLAIN_ADDRESS = re.compile(r"[^\s()<>\\\"'`|&*\[\]]+")
 ADDRESS_ESCAPES: Final = {" ": "%20", "<": "%3C", ">": "%3E", "\\": "%5C", "|": "%7C", "`": "%60"}
 BACKTICKS = re.compile("`+")
 BULLETS: Final = ("-", "*")
+MARK: Final = "*"  # of emphasis; the same two in a row would be one
+STARS: Final = {
+    (False, False): "",
+    (False, True): MARK,
+    (True, False): MARK * 2,
+    (True, True): MARK * 3,
+}
 DELIMITERS: Final = (".", ")")
 
 
@@ -103,9 +114,84 @@ def _node_lines(node: Node, variant: int) -> list[str]:
 
 def _inline(runs: Runs) -> str:
     parts: list[str] = []
-    for text, url in runs:
-        parts.append(f"[{escape(text)}]({_address(url)})" if url else escape(text))
+    for url, group in groupby(_readable_marks(runs), key=lambda run: run.url):
+        content = ""
+        for marks, same in groupby(group, key=lambda run: run.marks):
+            content += _marked("".join(run.text for run in same), marks)
+        if url and parts and parts[-1].endswith("!"):
+            parts[-1] = f"{parts[-1][:-1]}\\!"  # with it, the link would be a picture
+        parts.append(f"[{content}]({_address(url)})" if url else content)
     return "".join(parts)
+
+
+def _marked(text: str, marks: str) -> str:
+    if Emphasis.CODE in marks:
+        content = _code_span(text)
+    else:
+        content = escape(text)
+    stars = STARS[Emphasis.STRONG in marks, Emphasis.STRESSED in marks]
+    return f"{stars}{content}{stars}"
+
+
+def _code_span(text: str) -> str:
+    fence = "`" * (1 + max((len(run) for run in BACKTICKS.findall(text)), default=0))
+    gap = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{gap}{text}{gap}{fence}"
+
+
+def _readable_marks(runs: Runs) -> Iterator[Run]:
+    """Yield runs with marks only where a reader of Markdown takes them for marks.
+
+    Spaces at the ends of a marked run come without marks.
+    """
+    before = ""  # the character before the run
+    for number, run in enumerate(runs):
+        is_first = not number or runs[number - 1].url != run.url
+        next_run = runs[number + 1] if number + 1 < len(runs) else None
+        is_last = next_run is None or next_run.url != run.url
+        if run.url and is_first:
+            before = "["
+        core = run.text.strip()
+        if not core or not run.marks:
+            yield run._replace(marks="")
+            before = run.text[-1:]
+        else:
+            start = run.text.index(core)
+            head, tail = run.text[:start], run.text[start + len(core) :]
+            after = tail or _character_after(run, next_run, is_last)
+            marks = run.marks if _may_be_marked(head[-1:] or before, run, core, after) else ""
+            yield run._replace(text=head, marks="")
+            yield run._replace(text=core, marks=marks)
+            yield run._replace(text=tail, marks="")
+            before = tail[-1:] or (MARK if marks else core[-1])
+        if run.url and is_last:
+            before = ")"
+
+
+def _character_after(run: Run, next_run: Run | None, is_last: bool) -> str:
+    if run.url and is_last:
+        return "]"
+    if next_run is None:
+        return ""
+    return "[" if next_run.url and next_run.url != run.url else next_run.text[0]
+
+
+def _may_be_marked(before: str, run: Run, core: str, after: str) -> bool:
+    """Tell whether marks around a text begin and end there, by the rules of CommonMark."""
+    if before == MARK:
+        return False
+    if run.marks == Emphasis.CODE:
+        return before != "`"
+    is_code = Emphasis.CODE in run.marks
+    opens = (core[0].isalnum() and not is_code) or _is_edge(before)
+    return opens and ((core[-1].isalnum() and not is_code) or _is_edge(after))
+
+
+def _is_edge(character: str) -> bool:
+    """Tell whether words end at a character: at the end of a text, a space, a punctuation mark."""
+    if not character or character[0] in punctuation:
+        return True
+    return category(character[0]) in ("Zs", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po")
 
 
 def _escape_start(line: str) -> str:

@@ -5,11 +5,21 @@ The blocks of pages that an older version extracted have no structure. Their kin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Final, NamedTuple
 
-from pipeline.core.blocks import Block, BlockKind, BlockLink, Figure, Part
+from pipeline.core.blocks import (
+    Block,
+    BlockEmphasis,
+    BlockKind,
+    BlockLink,
+    Emphasis,
+    Figure,
+    Part,
+)
 from pipeline.core.story import Story, joined_links
 
 DEFAULT_LEVEL: Final = 2  # of a heading whose page is not known to say it
@@ -20,10 +30,17 @@ MAX_COLUMNS: Final = 50
 
 
 class Run(NamedTuple):
-    """A piece of text, with the address of the link that it is."""
+    """A piece of text, with the address of the link that it is.
+
+    Attributes:
+        text: The text.
+        url: The address; "" for no link.
+        marks: The letters of `Emphasis` that apply to it, in alphabetical order.
+    """
 
     text: str
     url: str = ""
+    marks: str = ""
 
 
 Runs = tuple[Run, ...]
@@ -162,7 +179,8 @@ class _Builder:
         if code is not None:
             self._add_code(block, code, is_same_parent)
         elif level:
-            self._append(Heading(min(max(level, 1), 6), self._runs(block)))
+            runs = _without_common(self._runs(block), Emphasis.STRONG)
+            self._append(Heading(min(max(level, 1), 6), runs))
         else:
             self._append(Paragraph(self._runs(block)))
 
@@ -212,7 +230,7 @@ class _Builder:
         links = self._links(block)
         start = 0
         for length in lengths:
-            yield _runs_between(block.text, links, start, start + length)
+            yield _runs_between(block, links, start, start + length)
             if length:
                 start += length + len(CELL_JOINT)
 
@@ -276,15 +294,63 @@ class _Builder:
         return links
 
     def _runs(self, block: Block) -> Runs:
-        return _runs_between(block.text, self._links(block), 0, len(block.text))
+        return _runs_between(block, self._links(block), 0, len(block.text))
 
 
-def _runs_between(text: str, links: Sequence[BlockLink], start: int, end: int) -> Runs:
+def _runs_between(block: Block, links: Sequence[BlockLink], start: int, end: int) -> Runs:
+    """Return the runs of a part of a block, of which each is in one link and in one emphasis."""
     runs: list[Run] = []
     position = start
     for link in links:
         if position <= link.start < link.end <= end:
-            runs += [Run(text[position : link.start]), Run(text[link.start : link.end], link.url)]
+            runs += [Run(block.text[position : link.start])]
+            runs += [Run(block.text[link.start : link.end], link.url)]
             position = link.end
-    runs.append(Run(text[position:end]))
-    return tuple(run for run in runs if run.text)
+    runs.append(Run(block.text[position:end]))
+    runs = [run for run in runs if run.text]
+    if block.emphasis:
+        runs = list(_joined(_with_marks(runs, start, block.emphasis)))
+    return tuple(runs)
+
+
+def _joined(runs: Iterable[Run]) -> Iterator[Run]:
+    """Yield runs of which no two in a row have the same link and the same marks."""
+    for (url, marks), same in groupby(runs, key=lambda run: (run.url, run.marks)):
+        yield Run("".join(run.text for run in same), url, marks)
+
+
+def _with_marks(
+    runs: Sequence[Run], start: int, emphasis: Sequence[BlockEmphasis]
+) -> Iterator[Run]:
+    """Cut runs where emphasis begins and ends, and mark the pieces.
+
+    Args:
+        runs: The runs of a part of a block.
+        start: The index at which the part begins.
+        emphasis: The emphasis of the block.
+    """
+    changes: dict[int, list[tuple[int, str]]] = {}
+    for part in emphasis:
+        changes.setdefault(max(start, part.start), []).append((1, part.kind))
+        changes.setdefault(max(start, part.end), []).append((-1, part.kind))
+    places = deque(sorted(changes))
+    depths = Counter[str]()
+    for run in runs:
+        position, end = start, start + len(run.text)
+        while position < end:
+            while places and places[0] <= position:
+                for step, kind in changes[places.popleft()]:
+                    depths[kind] += step
+            next_position = min(end, places[0]) if places else end
+            marks = "".join(sorted(kind for kind, depth in depths.items() if depth > 0))
+            text = run.text[position - start : next_position - start]
+            yield Run(text, run.url, marks)
+            position = next_position
+        start = end
+
+
+def _without_common(runs: Runs, mark: str) -> Runs:
+    """Return runs without a mark that all of them have."""
+    if not all(mark in run.marks for run in runs if run.text.strip()):
+        return runs
+    return tuple(run._replace(marks=run.marks.replace(mark, "")) for run in runs)

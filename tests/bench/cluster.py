@@ -95,10 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 1 if two workers are not fast enough."""
     options = _parse_options(arguments)
     with tempfile.TemporaryDirectory(prefix="nd-bench-") as folder, start_postgres() as (server, _):
-        home = _write_home(Path(folder), options.sites)
+        home = write_home(Path(folder), options.sites)
         began = time.monotonic()
-        filled = _create_database(server, "filled")
-        _fill(filled, options.pages, options.sites)
+        filled = create_database(server, "filled")
+        fill(filled, options.pages, options.sites)
         if not options.first:
             _clean_and_mark_stale(home, filled)
         state = "stored" if options.first else "stored and cleaned"
@@ -161,7 +161,7 @@ def _measure(
     server: str, home: Path, worker_count: int, pages: int, *, kill: bool = False
 ) -> Measurement:
     """Clean a new copy of the archive with some workers."""
-    address = _create_database(server, "copy", "filled")
+    address = create_database(server, "copy", "filled")
     with _workers(home, address, worker_count) as workers:
         _wait_until(lambda: _registered_workers(address) == worker_count, 120)
         ended = nightdesk(home, "clean", "--enqueue", seconds=600, NIGHTDESK_DATABASE_URL=address)
@@ -242,7 +242,7 @@ def _workers(home: Path, address: str, count: int) -> Iterator[list[subprocess.P
             worker.wait(120)
 
 
-def _create_database(server: str, name: str, template: str = "template1") -> str:
+def create_database(server: str, name: str, template: str = "template1") -> str:
     """Create a database, in place of one with this name, and return its URL."""
     import psycopg
 
@@ -254,7 +254,8 @@ def _create_database(server: str, name: str, template: str = "template1") -> str
     return url.set(database=name).render_as_string(hide_password=False)
 
 
-def _write_home(folder: Path, sites: int) -> Path:
+def write_home(folder: Path, sites: int) -> Path:
+    """Write a home folder with this number of sites, and return it."""
     (folder / "config" / "sites").mkdir(parents=True)
     for site in range(sites):
         url = f"https://s{site}.example/"
@@ -263,8 +264,17 @@ def _write_home(folder: Path, sites: int) -> Path:
     return folder
 
 
-def _fill(address: str, pages: int, sites: int) -> None:
-    """Store the pages as crawls store them."""
+def fill(
+    address: str, pages: int, sites: int, body_of: Callable[[int, int], bytes] = page_of
+) -> None:
+    """Store pages as crawls store them.
+
+    Args:
+        address: The address of an archive.
+        pages: How many pages.
+        sites: The sites among which they are divided.
+        body_of: Returns the body of a page, from its number and the number of pages.
+    """
     archive = CrawlSession.open(address)
     for site in range(sites):
         run = archive.start_run(f"s{site}")
@@ -277,7 +287,7 @@ def _fill(address: str, pages: int, sites: int) -> None:
         archive.save_source(run, _capture(feed_id, b"<rss/>"), links, source.kind)
         while due := archive.lease_due(run, 200):
             for page in due:
-                body = page_of(numbers[page.url], pages)
+                body = body_of(numbers[page.url], pages)
                 archive.save_capture(run, _capture(page.page_id, body), None)
         archive.finish_run(run, "finished")
     archive.close()

@@ -34,19 +34,20 @@ NAMES = ("Anna Marten", "Boris Pell", "Clara Norwin", "Dilnoza Karim", "Emil Sor
 
 
 @lru_cache(maxsize=1)
-def _sentences() -> list[str]:
+def sentences() -> list[str]:
+    """Return the sentences from which stories are made."""
     generator = random.Random(1)
     words = []
     for _ in range(3_000):
         words.append("".join(generator.choices(SYLLABLES, k=generator.randint(1, 4))))
-    sentences = []
+    made = []
     for _ in range(SENTENCES):
         parts = []
         for _ in range(generator.randint(9, 22)):
             is_common = generator.random() < 0.45
             parts.append(generator.choice(COMMON_WORDS if is_common else words))
-        sentences.append(" ".join(parts).capitalize() + ".")
-    return sentences
+        made.append(" ".join(parts).capitalize() + ".")
+    return made
 
 
 def path_of(number: int) -> str:
@@ -56,7 +57,7 @@ def path_of(number: int) -> str:
 
 def title_of(number: int) -> str:
     """Return the headline of a story; no other story has it."""
-    sentence = _sentences()[number * 7 % SENTENCES]
+    sentence = sentences()[number * 7 % SENTENCES]
     return f"Item {number}: " + sentence.rstrip(".").lower()[:70]
 
 
@@ -72,8 +73,8 @@ def page_of(number: int, stories: int) -> bytes:
     title, author = escape(title_of(number)), NAMES[number % len(NAMES)]
     paragraphs = ""
     for _ in range(PARAGRAPHS):
-        sentences = generator.choices(_sentences(), k=generator.randint(2, 4))
-        paragraphs += f"<p>{' '.join(sentences)}</p>\n"
+        chosen = generator.choices(sentences(), k=generator.randint(2, 4))
+        paragraphs += f"<p>{' '.join(chosen)}</p>\n"
     links = ""
     for other in generator.sample(range(stories), min(10, stories)):
         links += f'<li><a href="{path_of(other)}">{escape(title_of(other))}</a></li>'

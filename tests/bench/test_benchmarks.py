@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import candidates, quality, search, second_night, speed
+from tests.bench import candidates, quality, search, second_night, short, speed
 from tests.bench.candidates import CANDIDATES, Candidate
 from tests.bench.costs import cost_of
 from tests.bench.sets import Cache, load_set
@@ -149,3 +149,39 @@ def test_searches_of_every_kind_are_timed(capsys: pytest.CaptureFixture[str]) ->
     assert hits["a common word"] == hits["empty query"] == 20
     assert hits["counts: all"] == 300
     assert len(hits) > 25
+
+
+HELPERS = {"costs", "crawl_memory", "generated_site", "plain_scrapy", "short"}
+TRAINING = {"train", "train_lists"}  # they take an hour, and write files
+SAMPLES = {
+    "many_sites": "nothing new        0.391   ratio 0.90 CPU seconds a site",
+    "crawl": "median: 1.20 times the CPU of bare Scrapy (at most 1.25), 0.9 times its pages",
+    "large_site": "sqlite: rules only 0.87 ms of CPU a page with one process",
+    "exports": "jsonl         1,000 articles       1.5 s      1.1 s of CPU     73 MB  verified",
+    "web": "front page       190 requests a second    12.1 ms of CPU     30.1 kB each",
+}
+FOUND = {"many_sites": "0.391", "crawl": "1.20", "large_site": "0.87", "exports": "1.1"}
+
+
+def test_the_short_table_has_all_benchmarks() -> None:
+    programs = set()
+    for path in Path(short.__file__).parent.glob("*.py"):
+        is_program = '__name__ == "__main__"' in path.read_text(encoding="utf8")
+        if is_program and not path.stem.startswith("test_"):
+            programs.add(path.stem)
+    assert programs - HELPERS - TRAINING == {form.name for form in short.SHORT_FORMS}
+
+
+def test_the_short_table_finds_figures_and_says_which_are_missing() -> None:
+    by_name = {form.name: form for form in short.SHORT_FORMS}
+    for name, figure in (FOUND | {"web": "12.1"}).items():
+        first, *others = short.rows(by_name[name], SAMPLES[name], "missing")
+        assert first.split("  ")[-2].strip() == figure
+        assert all("missing" in row for row in others if name != "crawl")
+
+
+def test_the_short_table_says_which_benchmarks_need_a_set(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert short.main(["--only", "speed"]) == 0
+    assert "no set" in capsys.readouterr().out

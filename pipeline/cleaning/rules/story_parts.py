@@ -37,7 +37,14 @@ def story_part(context: RuleContext) -> Removals:
 
 
 def leads_to_part(line: TextLine) -> bool:
-    """Tell whether a line says nothing but where the other parts of the story are."""
+    """Tell whether a line says nothing but where the other parts of the story are.
+
+    Args:
+        line: A line of a part of a story.
+
+    Returns:
+        True for "Continued on page 2" and its like.
+    """
     if line.words > MAX_WORDS:
         return False
     text = line.text.strip()

@@ -53,6 +53,12 @@ def scripts_in(text: str) -> tuple[Script, ...]:
     """Return the scripts whose letters can be in a text.
 
     These are Latin and all that share an upper byte with a character of the text.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        Scripts in a fixed order. Some may have no letter in the text: this is a quick first look.
     """
     latin, *others = SCRIPTS
     if text.isascii():

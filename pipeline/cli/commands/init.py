@@ -107,10 +107,23 @@ def _has_contact(path: Path) -> bool:
     return EMPTY_CONTACT not in path.read_text(encoding="utf8", errors="replace")
 
 
+def command_for_cron(program: str) -> str:
+    """Return the command with which cron, which knows no working folder, starts Nightdesk.
+
+    Args:
+        program: The first word of the command line of this process.
+
+    Returns:
+        An absolute path, or the Python of this process with `-m pipeline`.
+    """
+    path = shutil.which(program)
+    if path is None or Path(path).name != "nightdesk":
+        return f"{shlex.quote(sys.executable)} -m pipeline"
+    return shlex.quote(str(Path(path).absolute()))
+
+
 def _print_next_steps(home: Path, *, has_contact: bool) -> None:
-    program = shutil.which(sys.argv[0])
-    if program is None or Path(program).name != "nightdesk":
-        program = f"{sys.executable} -m pipeline"
+    program = command_for_cron(sys.argv[0])
     here = f"cd {shlex.quote(str(home))} && " if home != Path.cwd() else ""
     print_line()
     if not has_contact:

@@ -53,6 +53,7 @@ def verify_log_and_exit(app: AppContext, options: LogOptions, *, as_json: bool) 
             views=(*views, *stamped),
             check_bytes=options.check_bytes,
             derive=options.derive,
+            sites=tuple(app.readable_sites()) if options.derive else (),
             trusted_keys=tuple(options.trust_keys),
         )
         with (

@@ -88,7 +88,15 @@ def parse_date(text: object, style: DateStyle = UNKNOWN_STYLE) -> ParsedDate | N
 
 
 def date_readings(text: object, style: DateStyle = UNKNOWN_STYLE) -> tuple[ParsedDate, ...]:
-    """Return what a date can mean: one day, or two days for 3/4/2024 where no style is known."""
+    """Return what a date can mean: one day, or two days for 3/4/2024 where no style is known.
+
+    Args:
+        text: What stands on a page or in its JSON-LD; anything but a text has no reading.
+        style: The order of day and month that the site is known to use.
+
+    Returns:
+        The readings: none, one, or two of which a caller may take none.
+    """
     if isinstance(text, int | float) and not isinstance(text, bool):
         text = str(int(text)) if 0 < text < 1e14 else ""
     if not isinstance(text, str) or not MIN_LENGTH <= len(text.strip()) <= MAX_LENGTH:

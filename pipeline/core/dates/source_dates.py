@@ -57,6 +57,12 @@ class SourceDateReader:
 
         The text is in the form of ISO 8601 or RFC 5322, or has the name of a month in one of forty
         languages. A zone is an offset or a name such as MSK.
+
+        Args:
+            text: The text of an element of a feed or sitemap.
+
+        Returns:
+            The date with its precision and its offset, if the text names a zone.
         """
         readings = date_readings(text, self._style)
         if len(readings) != 1:

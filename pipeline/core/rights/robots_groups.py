@@ -71,7 +71,15 @@ class RobotsRights:
     signals: tuple[tuple[str, RightsStatement], ...] = ()  # (path pattern, statement)
 
     def statements(self, url: str) -> Statements:
-        """Return what the file says of a URL of its host."""
+        """Return what the file says of a URL of its host.
+
+        Args:
+            url: An absolute URL of the host whose robots.txt this is.
+
+        Returns:
+            The declarations of groups that name known AI robots or archives and that close this
+            path, and of content signals for it.
+        """
         path = path_of(url)
         found: list[RightsStatement] = []
         for rules in self.agents:
@@ -83,7 +91,11 @@ class RobotsRights:
 
 @cache
 def known_agents() -> Mapping[str, tuple[str, Use]]:
-    """Return the robots of the data file, by name in lower case, with their use."""
+    """Return the robots of the data file, by name in lower case, with their use.
+
+    Returns:
+        For each robot its name as the file spells it, and the use that a rule for it reserves.
+    """
     uses = tomllib.loads(AGENTS_FILE.read_text(encoding="utf8"))
     agents: dict[str, tuple[str, Use]] = {}
     for use, names in uses.items():
@@ -93,7 +105,15 @@ def known_agents() -> Mapping[str, tuple[str, Use]]:
 
 
 def parse_robots(body: bytes) -> RobotsRights:
-    """Read a robots.txt. What is no rule is left out."""
+    """Read a robots.txt. What is no rule is left out.
+
+    Args:
+        body: The file as it was stored, in UTF-8. Bytes that are no UTF-8 are replaced.
+
+    Returns:
+        Its groups and signals. The groups are those of RFC 9309; `Content-Signal` and
+        `Content-Usage` are lines of them.
+    """
     rules_by_agent: dict[str, list[tuple[bool, str]]] = {}
     signals: list[tuple[str, RightsStatement]] = []
     known = known_agents()

@@ -55,7 +55,15 @@ def reservation(is_reserved: bool, policy: str, source: str) -> Statements:
 
 
 def parse_tdmrep(body: bytes) -> TdmRights:
-    """Read the file. What is no rule of the protocol is left out, and broken JSON has no rule."""
+    """Read the file. What is no rule of the protocol is left out, and broken JSON has no rule.
+
+    Args:
+        body: The stored `/.well-known/tdmrep.json` of a host (TDM Reservation Protocol of the W3C
+            community group).
+
+    Returns:
+        At most MAX_RULES rules, in their order: the first one whose location fits a URL decides.
+    """
     try:
         items = json.loads(body)
     except (ValueError, RecursionError):

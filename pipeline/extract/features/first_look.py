@@ -64,7 +64,14 @@ class FirstLook:
         self._word_weights = self._weigh_words()
 
     def features(self, i: int) -> tuple[float, ...]:
-        """Return what the first look says about a line, in the order of FIRST_LOOK_FEATURES."""
+        """Return what the first look says about a line, in the order of FIRST_LOOK_FEATURES.
+
+        Args:
+            i: The index of the line on the page.
+
+        Returns:
+            The numbers that the second and third row of trees get beside their own features.
+        """
         lines, likely = self._lines, self.likely
         element = lines.lines[i].element
         up = element.parent or element

@@ -188,7 +188,12 @@ class LineFeatures:
         self._groups_of_branch: dict[int, int] = {}
 
     def add_votes(self, extractor_lines: ExtractorLines) -> None:
-        """Count the votes of an extractor."""
+        """Count the votes of an extractor.
+
+        Args:
+            extractor_lines: What trafilatura took from the page. A line that it took whole or in
+                part has a vote.
+        """
         self.votes = list(map(extractor_lines.vote, self.letters))
         chosen_words = 0.0
         for element in self.elements:
@@ -295,7 +300,15 @@ class LineFeatures:
         return self.lines[i].element.steps_up >= UNRELATED
 
     def is_summary(self, i: int) -> bool:
-        """Tell whether a line between headline and story is marked or declared as its summary."""
+        """Tell whether a line between headline and story is marked or declared as its summary.
+
+        Args:
+            i: The index of the line on the page.
+
+        Returns:
+            True for a line in an element that is named as a lead or summary, or that repeats the
+            description in the head of the page.
+        """
         if self.headline < 0 or self.words[i] < MIN_SUMMARY_WORDS:
             return False
         if not 0 < i - self.headline <= MAX_LINES_AFTER_HEADLINE or i > self.first_prose:
@@ -395,7 +408,14 @@ class LineFeatures:
         return features
 
     def title_overlap(self, i: int) -> float:
-        """Return the share of words that a short line has in common with the title, 0.0 to 1.0."""
+        """Return the share of words that a short line has in common with the title, 0.0 to 1.0.
+
+        Args:
+            i: The index of the line on the page.
+
+        Returns:
+            The share of different words; 0.0 for a long line.
+        """
         if self.words[i] > MAX_OVERLAP_WORDS or not self.title_words:
             return 0.0
         text = self.lines[i].text

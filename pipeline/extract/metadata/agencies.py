@@ -84,7 +84,14 @@ MAX_AGENCIES = 4
 
 
 def agencies_of_byline(text: str) -> list[str]:
-    """Return the agencies that a byline names beside people or alone."""
+    """Return the agencies that a byline names beside people or alone.
+
+    Args:
+        text: A visible byline or an author of the metadata.
+
+    Returns:
+        The names of the agencies in one spelling each, such as "Reuters".
+    """
     found = []
     if match := CJK_AGENCY.match(text):
         found.append(CJK_AGENCIES[match[0]])
@@ -95,7 +102,14 @@ def agencies_of_byline(text: str) -> list[str]:
 
 
 def agency_name(text: str) -> str:
-    """Return the agency that a text names if it names nothing else, or ""."""
+    """Return the agency that a text names if it names nothing else, or "".
+
+    Args:
+        text: A name of the metadata, as in `author` or `sourceOrganization`.
+
+    Returns:
+        The agency in its usual spelling.
+    """
     text = single_line(NOISE.sub("", text[:CREDIT_LENGTH].strip()))
     match = AGENCY.fullmatch(text)
     if match is None or match.lastgroup is None:
@@ -104,7 +118,14 @@ def agency_name(text: str) -> str:
 
 
 def agencies_of_text(text: str) -> list[str]:
-    """Return the agencies that the dateline of a paragraph names, or a credit line."""
+    """Return the agencies that the dateline of a paragraph names, or a credit line.
+
+    Args:
+        text: The text of one line.
+
+    Returns:
+        The agencies in their order: "LONDON (Reuters) -" names one, "(dpa/AFP)" two.
+    """
     text = single_line(text[:DATELINE_LENGTH])
     if match := DATELINE.match(text):
         return _listed(match[1])

@@ -310,6 +310,12 @@ def is_person_name(text: str) -> bool:
 
     Such a name has two to five words, and all but particles ("de", "van") begin with a capital. A
     Chinese or Korean name begins with a surname that many people have.
+
+    Args:
+        text: A name without roles and labels.
+
+    Returns:
+        True where the form is that of a name. Nothing is looked up but Chinese and Korean surnames.
     """
     if CJK.search(text):
         return is_cjk_name(text) and CJK_SURNAME.match(text) is not None
@@ -388,7 +394,14 @@ def _is_collective(name: str) -> bool:
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a text may be a name at all: no address, no role, no part of a sentence."""
+    """Tell whether a text may be a name at all: no address, no role, no part of a sentence.
+
+    Args:
+        text: One piece of a byline.
+
+    Returns:
+        True for people, organisations and pen names.
+    """
     if not any(map(str.isalpha, text)):
         return False
     if not MIN_NAME_LENGTH <= len(text) <= MAX_NAME_LENGTH or len(text.split()) > MAX_NAME_WORDS:

@@ -204,7 +204,14 @@ def _is_in_sentence(element: HtmlElement) -> bool:
 
 
 def day_in_url(url: str) -> date | None:
-    """Return the day in a story's URL: /2024/03/05/, /2024-03-05- or /2024/mar/05/."""
+    """Return the day in a story's URL: /2024/03/05/, /2024-03-05- or /2024/mar/05/.
+
+    Args:
+        url: The URL of a story.
+
+    Returns:
+        The day; None where the path has no day, or one that does not exist.
+    """
     year = month = day = ""
     if match := URL_DAY.search(url):
         year, month, day = match.groups()

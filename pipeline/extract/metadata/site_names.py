@@ -145,7 +145,14 @@ class SiteNames:
         return set(map(compact, _home_names(self._tree))) - {""}
 
     def is_site(self, text: str) -> bool:
-        """Tell whether a text is the site's name and no more."""
+        """Tell whether a text is the site's name and no more.
+
+        Args:
+            text: A title, or a part of one between separators.
+
+        Returns:
+            True where nothing but the name, the host or the declared `og:site_name` is left.
+        """
         key = compact(text)
         if not key:
             return True
@@ -154,7 +161,14 @@ class SiteNames:
         return key in self._names or key in self._labels or key in self._home
 
     def is_like_site(self, text: str) -> bool:
-        """Tell whether a part of a title names the site, perhaps with another word."""
+        """Tell whether a part of a title names the site, perhaps with another word.
+
+        Args:
+            text: A part of a title between separators.
+
+        Returns:
+            True for "The Gazette Online" of a site called "Gazette".
+        """
         if self.is_site(text):
             return True
         key = compact(text)
@@ -169,7 +183,14 @@ class SiteNames:
         return any(_is_made_of(label, words) for label in self._labels)
 
     def strip_affixes(self, text: str) -> str:
-        """Return a title without the site's and the section's name before or after it."""
+        """Return a title without the site's and the section's name before or after it.
+
+        Args:
+            text: The `<title>` or `og:title` of a page.
+
+        Returns:
+            The title of the story; the whole text where nothing would be left.
+        """
         parts, separators = _split(text)
         while len(parts) > 1 and self._is_suffix(parts[-1]):
             if sum(map(len, parts[:-1])) < MIN_REST:

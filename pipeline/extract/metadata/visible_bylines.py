@@ -150,7 +150,15 @@ def _short_lines(heading: HtmlElement, backward: bool, budget: int) -> Iterator[
 
 
 def find_headline(tree: HtmlElement, headline: str) -> HtmlElement | None:
-    """Return the h1 that is the headline, else the last h1, else a smaller heading that is it."""
+    """Return the h1 that is the headline, else the last h1, else a smaller heading that is it.
+
+    Args:
+        tree: The parsed page.
+        headline: The title of the story by its metadata, or "".
+
+    Returns:
+        The element; None where the page has no heading that could be it.
+    """
     last = None
     for element in tree.iter("h1"):
         text = single_line(element.text_content())

@@ -266,7 +266,14 @@ def _is_time(line: VisibleLine) -> bool:
 
 
 def has_other_label(text: str) -> bool:
-    """Tell whether a text before a day calls it something else, as "Opening:" does."""
+    """Tell whether a text before a day calls it something else, as "Opening:" does.
+
+    Args:
+        text: The words before a day on its line.
+
+    Returns:
+        True for labels of events and deadlines, False for "Published:" and its like.
+    """
     if OTHER_DAY.search(text):
         return True
     label = LABEL.search(text)
@@ -306,7 +313,14 @@ def _moments(line: VisibleLine) -> list[tuple[ParsedDate, HtmlElement]]:
 
 
 def element_date(element: HtmlElement) -> ParsedDate | None:
-    """Return the date in the attributes of a `<time>` element, or of one that serves as such."""
+    """Return the date in the attributes of a `<time>` element, or of one that serves as such.
+
+    Args:
+        element: A `<time>`, an `<abbr>`, or an element with `datetime` or `content`.
+
+    Returns:
+        The date; None where its attributes hold none that can be read.
+    """
     if element.tag == "time":
         return parse_date(element.get("datetime") or element.get("content") or "")
     value = element.get("datetime") or element.get("content")

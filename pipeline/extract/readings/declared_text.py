@@ -45,6 +45,12 @@ def find_article_body(tree: HtmlElement) -> str:
     """Return the story as the page's JSON-LD has it, one line for each paragraph; "" for none.
 
     A page that holds the text of several stories has no story of its own.
+
+    Args:
+        tree: The parsed page.
+
+    Returns:
+        The lines of `articleBody`, without markup.
     """
     bodies: set[str] = set()
     for script in _scripts(tree):
@@ -147,7 +153,14 @@ def _letters(text: str) -> str:
 
 
 def plain_text(markup: str) -> str:
-    """Return the lines of a text that may hold elements and references."""
+    """Return the lines of a text that may hold elements and references.
+
+    Args:
+        markup: A text of JSON-LD or of a script, with or without HTML in it.
+
+    Returns:
+        One line for each paragraph, without empty lines.
+    """
     text = markup
     if "&" in text:
         text = unescape(text)

@@ -1,4 +1,4 @@
-"""The links and picture credits inside a line: where they begin and end in its text.
+"""The links, emphasis and picture credits in a line: where they begin and end in its text.
 
 The walk over a page notes them while it reads the pieces of a line. The place in the finished line
 is computed later, and only for lines that become blocks: most links of a page lie in menus.
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from lxml.html import HtmlElement
 
-from pipeline.core.blocks import BlockLink
+from pipeline.core.blocks import BlockEmphasis, BlockLink, Emphasis
 from pipeline.extract.sanitize import single_line
 
 MAX_SPANS: Final = 500  # of one line
@@ -20,6 +20,16 @@ MAX_URL_LENGTH: Final = 2000  # characters; a longer address names no page
 CELL_END: Final = "\x1f"  # before each cell of a row; a control character, which no text contains
 CELL_JOINT: Final = " | "
 CREDIT: Final = ""  # the target of a span that is a picture's credit and not a link
+STRESS: Final = "\x1e"  # begins the target of a span that is emphasis; no address contains it
+STRESS_TARGETS: Final = {
+    "b": STRESS + Emphasis.STRONG,
+    "strong": STRESS + Emphasis.STRONG,
+    "i": STRESS + Emphasis.STRESSED,
+    "em": STRESS + Emphasis.STRESSED,
+    "code": STRESS + Emphasis.CODE,
+    "kbd": STRESS + Emphasis.CODE,
+    "samp": STRESS + Emphasis.CODE,
+}
 
 
 class RawSpan(NamedTuple):
@@ -28,7 +38,7 @@ class RawSpan(NamedTuple):
     Attributes:
         start: The index of its first piece of text; in a text, that of its first character.
         end: The index after its last one.
-        target: The address of a link, or CREDIT.
+        target: The address of a link, a value of STRESS_TARGETS, or CREDIT.
     """
 
     start: int
@@ -61,7 +71,7 @@ class SpanCollector:
 
         Args:
             element: The element whose end ends it.
-            target: The address of a link, or CREDIT.
+            target: The address of a link, a value of STRESS_TARGETS, or CREDIT.
             position: How many pieces of text the line has so far.
         """
         self._open.append((element, target, position))
@@ -97,8 +107,15 @@ class SpanCollector:
         return spans
 
 
-def links_of_line(text: str, pieces: Sequence[str], spans: Sequence[Span]) -> tuple[BlockLink, ...]:
-    """Return the links of a line, in the order of their places.
+class InlineParts(NamedTuple):
+    """The links and the emphasis of a line, in the order of their places."""
+
+    links: tuple[BlockLink, ...]
+    emphasis: tuple[BlockEmphasis, ...]
+
+
+def inline_parts(text: str, pieces: Sequence[str], spans: Sequence[Span]) -> InlineParts:
+    """Return the links and the emphasis of a line.
 
     Args:
         text: The line as readers get it.
@@ -106,16 +123,28 @@ def links_of_line(text: str, pieces: Sequence[str], spans: Sequence[Span]) -> tu
         spans: The spans of pieces.
     """
     links: list[BlockLink] = []
+    emphasis: dict[BlockEmphasis, None] = {}
     end_before = 0
     for start, end, target in places_in_line(text, pieces, spans):
-        if target != CREDIT and start >= end_before and len(target) <= MAX_URL_LENGTH:
+        if target.startswith(STRESS):
+            emphasis[BlockEmphasis(start, end, target[1:])] = None
+        elif target != CREDIT and start >= end_before and len(target) <= MAX_URL_LENGTH:
             links.append(BlockLink(start, end, target))
             end_before = end
-    return tuple(links)
+    return InlineParts(tuple(links), tuple(emphasis))
 
 
 def places_in_line(text: str, pieces: Sequence[str], spans: Sequence[Span]) -> Iterator[RawSpan]:
-    """Yield the spans of a line with their places in its text; those without text are left out."""
+    """Yield the spans of a line with their places in its text; those without text are left out.
+
+    Args:
+        text: The line as it is stored, with single spaces.
+        pieces: The raw texts of the line in the order of the walk.
+        spans: links and other spans, by the numbers of the pieces where they begin and end.
+
+    Yields:
+        Each span with the offsets of its first character and of the one after its last.
+    """
     raw = "".join(pieces)
     ends = list(accumulate(map(len, pieces), initial=0))
     placed = sorted(RawSpan(ends[start], ends[end], target) for start, end, target in spans)

@@ -6,13 +6,14 @@ the form of the result.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from lxml.html import HtmlElement
 
 from pipeline.core.blocks import Part
 from pipeline.extract.page_lines import CELLS, PageElement, PageLine, Region
-from pipeline.extract.structure.line_spans import cell_lengths, links_of_line
+from pipeline.extract.structure.line_spans import cell_lengths, inline_parts
 
 MAX_PARTS: Final = 12  # of one block; what is nested deeper lies in the innermost of these
 MAX_SOURCE_LENGTH: Final = 20_000  # characters of code in one block
@@ -36,22 +37,33 @@ class StructureReader:
     def __init__(self) -> None:
         self._structures: dict[PageElement, str] = {}
         self._item_numbers: dict[HtmlElement, dict[HtmlElement, int]] = {}
-        self._tables: dict[PageElement, bool] = {}  # whether they hold data
+        self._columns: dict[HtmlElement, dict[HtmlElement, int]] = {}  # of the cells of each table
         self._count = 0  # of lists, quotes, tables, rows and code so far
 
     def block_fields(self, line: PageLine) -> dict[str, Any]:
-        """Return the fields of a line's block that say what it lies in and what it links to."""
+        """Return the fields of a line's block that say what it lies in and what it links to.
+
+        Args:
+            line: A line of the page.
+
+        Returns:
+            Fields for `Block`: structure and links, as far as they are not empty.
+        """
         element, text = line.element, line.text
         fields: dict[str, Any] = {}
         if structure := self.structure(element):
             fields["structure"] = structure
         if not line.pieces:
             return fields
-        if line.spans and (links := links_of_line(text, line.pieces, line.spans)):
-            fields["links"] = links
+        if line.spans:
+            links, emphasis = inline_parts(text, line.pieces, line.spans)
+            if links:
+                fields["links"] = links
+            if emphasis and not element.regions & Region.CODE:
+                fields["emphasis"] = emphasis
         raw = "".join(line.pieces)
         if element.is_row and (cells := cell_lengths(text, raw)):
-            fields["cells"] = _with_column_spans(element.source, cells)
+            fields["cells"] = self._with_columns(element.source, cells)
         elif element.regions & Region.CODE:
             source = raw.expandtabs(4).strip("\n").rstrip()[:MAX_SOURCE_LENGTH]
             if source != text:
@@ -59,7 +71,15 @@ class StructureReader:
         return fields
 
     def structure(self, element: PageElement) -> str:
-        """Return what an element lies in, itself included."""
+        """Return what an element lies in, itself included.
+
+        Args:
+            element: An element of the walk.
+
+        Returns:
+            Codes from the outside in, separated by spaces, as in `u3 i2`: see
+            `docs/explanation/cleaning.md`.
+        """
         path: list[PageElement] = []
         current: PageElement | None = element
         while current is not None and current not in self._structures:
@@ -118,7 +138,38 @@ class StructureReader:
             return self._numbered(Part.HEADER_ROW if is_header else Part.ROW)
         if innermost not in (Part.ROW, Part.HEADER_ROW):
             return ""
-        return f"{Part.CELL}{_column(element.source)}"
+        return f"{Part.CELL}{self._column(element.source)}"
+
+    def _column(self, cell: HtmlElement | None) -> int:
+        """Return the column in which a cell begins."""
+        if cell is None or (row := cell.getparent()) is None:
+            return 0
+        return self._columns_of(row).get(cell, 0)
+
+    def _with_columns(self, row: HtmlElement | None, lengths: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the lengths of cells with an empty cell for each column that another one spans."""
+        if row is None:
+            return lengths
+        columns = self._columns_of(row)
+        cells = [cell for cell in row if cell.tag in CELLS]
+        if len(cells) != len(lengths):
+            return lengths
+        spread: list[int] = []
+        for cell, length in zip(cells, lengths, strict=True):
+            spread += [0] * (columns.get(cell, 0) - len(spread))
+            spread.append(length)
+        if cells:
+            spread += [0] * (min(_integer(cells[-1].get("colspan"), 1), MAX_SPAN) - 1)
+        return tuple(spread)
+
+    def _columns_of(self, row: HtmlElement) -> dict[HtmlElement, int]:
+        """Return the columns in which the cells of the table around a row begin."""
+        table = next(row.iterancestors("table"), None)
+        if table is None:
+            return _place_cells([row])
+        if table not in self._columns:
+            self._columns[table] = _place_cells(table.iter("tr"))
+        return self._columns[table]
 
 
 def _innermost(structure: str) -> str:
@@ -183,15 +234,26 @@ def _is_short(cell: HtmlElement) -> bool:
     return True
 
 
-def _column(cell: HtmlElement | None) -> int:
-    """Return the number of columns before a cell."""
-    column = 0
-    if cell is not None:
-        for sibling in cell.itersiblings(*CELLS, preceding=True):
-            column += min(_integer(sibling.get("colspan"), 1), MAX_SPAN)
-            if column >= MAX_COLUMNS:
-                break
-    return min(column, MAX_COLUMNS)
+def _place_cells(rows: Iterable[HtmlElement]) -> dict[HtmlElement, int]:
+    """Return the column in which each cell begins, as wide and high cells before it leave it."""
+    places: dict[HtmlElement, int] = {}
+    rows_below: dict[int, int] = {}  # of each column, in how many further rows it is taken
+    for row in rows:
+        taken = {column for column, count in rows_below.items() if count}
+        rows_below = {column: rows_below[column] - 1 for column in taken}
+        column = 0
+        for cell in row.iterchildren(*CELLS):
+            while column in taken:
+                column += 1
+            places[cell] = min(column, MAX_COLUMNS)
+            width = max(1, min(_integer(cell.get("colspan"), 1), MAX_SPAN))
+            height = max(1, min(_integer(cell.get("rowspan"), 1), MAX_CELLS))
+            if height > 1 and column < MAX_COLUMNS:
+                rows_below |= dict.fromkeys(range(column, column + width), height - 1)
+            column += width
+        if len(places) > MAX_CELLS:
+            break
+    return places
 
 
 def _is_header(row: HtmlElement | None) -> bool:
@@ -203,15 +265,3 @@ def _is_header(row: HtmlElement | None) -> bool:
         return True
     tags = {cell.tag for cell in row if cell.tag in CELLS}
     return tags == {"th"} and len(row) > 1
-
-
-def _with_column_spans(row: HtmlElement | None, lengths: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the lengths of cells with an empty cell for each further column that one spans."""
-    cells = [cell for cell in row if cell.tag in CELLS] if row is not None else []
-    if len(cells) != len(lengths):
-        return lengths
-    spread: list[int] = []
-    for cell, length in zip(cells, lengths, strict=True):
-        spread.append(length)
-        spread += [0] * (min(_integer(cell.get("colspan"), 1), MAX_SPAN) - 1)
-    return tuple(spread)

@@ -83,7 +83,14 @@ class Picture:
 def add_picture(
     pictures: list[Picture], source: HtmlElement, element: PageElement, line_index: int
 ) -> None:
-    """Add a picture that a walk meets, or the one in a `<noscript>`."""
+    """Add a picture that a walk meets, or the one in a `<noscript>`.
+
+    Args:
+        pictures: The pictures of the page so far, to which one is added.
+        source: The `<img>`, `<picture>`, `<amp-img>` or `<noscript>`.
+        element: The element of the walk in which it stands.
+        line_index: The index of the next line of the page.
+    """
     if len(pictures) >= MAX_PICTURES:
         return
     if source.tag != "noscript":
@@ -100,7 +107,14 @@ def add_picture(
 
 
 def is_decoration(source: HtmlElement) -> bool:
-    """Tell whether a picture is an icon, a logo or a counter of visits, and no part of a story."""
+    """Tell whether a picture is an icon, a logo or a counter of visits, and no part of a story.
+
+    Args:
+        source: The element of the picture.
+
+    Returns:
+        True by its size, its address, or the names of its classes.
+    """
     get = source.get
     width, height = _pixels(get("width")), _pixels(get("height"))
     if 0 < min(width, height) <= 2 or 0 < max(width, height) <= MIN_SIZE:

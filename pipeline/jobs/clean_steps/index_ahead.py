@@ -50,7 +50,11 @@ class IndexAhead:
         self._sketches = dict[bytes, MinHashSketch | None]()  # by the key of the text
 
     def submit(self, outcomes: Sequence[CleanOutcome]) -> None:
-        """Start to prepare a batch, if worker processes are running."""
+        """Start to prepare a batch, if worker processes are running.
+
+        Args:
+            outcomes: The outcomes of the next batch, in their order.
+        """
         batch = []
         for outcome in outcomes:
             article = articles.index_source_ahead(self._site, outcome)

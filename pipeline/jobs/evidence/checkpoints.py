@@ -64,6 +64,13 @@ def finish_with_checkpoint(settings: Settings, database: Database) -> Checkpoint
     """Make a checkpoint of what the log holds now, write it to the folder, and have it stamped.
 
     Waits while the database is unavailable.
+
+    Args:
+        settings: The settings with the key, the folder and the authorities.
+        database: The archive.
+
+    Returns:
+        The checkpoint, and one sentence for each step that failed.
     """
     errors: list[str] = []
     signer: SigningKey | None = None
@@ -200,7 +207,16 @@ def bundle(database: Database, after: int = 0) -> dict[str, Any]:
 
 
 def consistency_json(database: Database, old_size: int, size: int) -> dict[str, Any] | None:
-    """Return the proof that the log of one size extends that of another; None without one."""
+    """Return the proof that the log of one size extends that of another; None without one.
+
+    Args:
+        database: The archive.
+        old_size: The size of the older log, in leaves.
+        size: The size of the newer one.
+
+    Returns:
+        Values of JSON with the hashes of the proof (RFC 9162, 2.1.4).
+    """
     if not 0 < old_size <= size:
         return None
     with database.read() as db:

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
+from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError, NightdeskError
-from pipeline.core.models import ExtractedPage, Reason
 from pipeline.evidence import notes
 from pipeline.evidence.notes import BadNote
-from pipeline.extract import EXTRACTORS
+from pipeline.jobs.evidence import derive_again
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.db.engine import Database
-from pipeline.store.maintenance import extracted_pages, verify_derived, verify_sources
+from pipeline.store.maintenance import verify_derived, verify_sources
 from pipeline.store.maintenance.faults import EVERYTHING, VerifiedCounts
 from pipeline.store.maintenance.log_report import LogReport, OutsideView
 from pipeline.store.maintenance.verify_log import verify_log
-
-# Reasons for an extracted page that may be another one on another day.
-UNSTEADY: Final = frozenset(
-    {
-        Reason.EXTRACTOR_TIMEOUT,
-        Reason.EXTRACTOR_DIED,
-        Reason.EXTRACTOR_MEMORY,
-        Reason.EXTRACTOR_ERROR,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +29,14 @@ class LogCheck:
         views: What others have seen of the log.
         check_bytes: Whether to unpack and hash each payload.
         derive: Whether to make texts again and compare them.
+        sites: The sites that have a file, for `derive`.
         trusted_keys: Fingerprints of keys that the reader trusts without the old key's signature.
     """
 
     views: tuple[OutsideView, ...] = ()
     check_bytes: bool = False
     derive: bool = False
+    sites: tuple[Site, ...] = ()
     trusted_keys: tuple[str, ...] = ()
 
 
@@ -74,34 +65,11 @@ def run_log_check(
         for fault in verify_derived.check_articles(database, EVERYTHING, counts, progress):
             report.add(None, fault.sentence)
         if workers is not None:
-            for sentence in _extract_again(database, workers, report, progress):
+            for sentence in derive_again.extract_again(database, workers, report, progress):
                 report.add(None, sentence)
+        for sentence in derive_again.apply_rules_again(database, check.sites, report, progress):
+            report.add(None, sentence)
     return report
-
-
-def _extract_again(
-    database: Database, workers: WorkerPool, report: LogReport, progress: ProgressCallback
-) -> Iterator[str]:
-    """Extract each payload again, and compare with what the archive has of these extractors."""
-    total, done = extracted_pages.count(database, EXTRACTORS), 0
-    for batch in extracted_pages.batches(database, EXTRACTORS):
-        stored = {item.payload.raw_page.payload_id: item.extracted for item in batch}
-        for payload, page in workers.extract([item.payload for item in batch]):
-            before = stored[payload.raw_page.payload_id]
-            if page.reason in UNSTEADY or before.reason in UNSTEADY:
-                continue
-            report.count("extracted pages")
-            if not _is_same(before, page):
-                yield (
-                    f"payload {payload.raw_page.payload_id}: its extracted page is not what these"
-                    " extractors make of its bytes"
-                )
-        done += len(batch)
-        progress("extracting again", done, total)
-
-
-def _is_same(stored: ExtractedPage, made: ExtractedPage) -> bool:
-    return replace(stored, cost_ms=0) == replace(made, cost_ms=0)
 
 
 def read_views(sources: Sequence[str]) -> list[OutsideView]:

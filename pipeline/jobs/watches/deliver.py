@@ -96,7 +96,15 @@ class WatchState:
 
 
 def watch_state(database: Database, watch: Watch) -> WatchState:
-    """Return what is known of a watch."""
+    """Return what is known of a watch.
+
+    Args:
+        database: The archive.
+        watch: A watch of the settings.
+
+    Returns:
+        When it was last looked at, how many matches it found, and how many messages wait.
+    """
     progress = store.progress_of_watches(database).get(watch.name)
     unsent = len(store.unsent_messages(database, watch.name))
     checked_at = progress.checked_at if progress else None

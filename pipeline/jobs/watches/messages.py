@@ -54,7 +54,15 @@ def change_match(change: ChangeView) -> MatchValues:
 
 
 def message_title(watch: str, matches: Sequence[MatchValues]) -> str:
-    """Return the title of a message for people."""
+    """Return the title of a message for people.
+
+    Args:
+        watch: The name of the watch.
+        matches: The matches of the message, at least one.
+
+    Returns:
+        One line with the number of matches.
+    """
     articles = sum(match["kind"] == ARTICLE for match in matches)
     changes = len(matches) - articles
     parts = []
@@ -66,7 +74,14 @@ def message_title(watch: str, matches: Sequence[MatchValues]) -> str:
 
 
 def message_text(message: WatchMessage) -> str:
-    """Return the text of a message for people, short enough to read on a phone."""
+    """Return the text of a message for people, short enough to read on a phone.
+
+    Args:
+        message: The message.
+
+    Returns:
+        Plain text, one match after the other; what does not fit is counted.
+    """
     paragraphs = [_paragraph(match) for match in message.matches[:MAX_LISTED]]
     if message.begun_at is not None:
         paragraphs.insert(0, MAYBE_SENT)

@@ -311,6 +311,9 @@ def without_memory_limit() -> Iterator[None]:
 
     What this work leaves in memory, such as the libraries of a database, does not count for the
     pages that the worker extracts later.
+
+    Yields:
+        Nothing. The limit holds again after the block.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     before = _address_space_bytes()

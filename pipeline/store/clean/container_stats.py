@@ -88,6 +88,13 @@ def ranked(db: Connection, site: str) -> tuple[ContainerStats, ...]:
     """Return the containers of a site, those of the most stories first.
 
     They are those of the extractors that have seen the most pages.
+
+    Args:
+        db: A connection that reads.
+        site: The id of the site.
+
+    Returns:
+        Each container with its counts of pages.
     """
     most_pages = func.sum(ContainerRow.main_pages).desc()
     versions = (

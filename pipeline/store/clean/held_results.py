@@ -46,6 +46,13 @@ def revertible_pages(store: Database, run: int) -> tuple[int, ...]:
 
     That is a held result, or one that replaced another. The first result for new bytes is not
     among them, since there is none to go back to.
+
+    Args:
+        store: The archive.
+        run: The number of a clean.
+
+    Returns:
+        Ids of pages in ascending order.
     """
     earlier = aliased(CleanResultRow)
     replaced = select(earlier.id).where(

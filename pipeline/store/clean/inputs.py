@@ -69,7 +69,16 @@ RESULT_COLUMNS: Final = (
 
 
 def first_batch(db: Connection, ids: Sequence[int | None], max_bytes: int) -> list[int]:
-    """Return the first of these payloads, as many as fit into memory together."""
+    """Return the first of these payloads, as many as fit into memory together.
+
+    Args:
+        db: A connection that reads.
+        ids: Ids of payloads in the order in which they are wanted; None counts nothing.
+        max_bytes: The most bytes together, before compression.
+
+    Returns:
+        At least one id, if there is any: a payload that is larger than the limit comes alone.
+    """
     payload_ids = [payload_id for payload_id in ids if payload_id is not None]
     query = select(PayloadRow.id, PayloadRow.size).where(PayloadRow.id.in_(payload_ids))
     sizes = {row.id: row.size for row in db.execute(query)}

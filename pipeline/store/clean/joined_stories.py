@@ -68,7 +68,15 @@ def update_periods(db: Connection, stories: Sequence[int]) -> None:
 
 
 def periods(db: Connection, pages: Sequence[int]) -> dict[int, tuple[Period, ...]]:
-    """Return the periods of those pages that are stories in several parts."""
+    """Return the periods of those pages that are stories in several parts.
+
+    Args:
+        db: A connection that reads.
+        pages: Ids of stories.
+
+    Returns:
+        By the id of the story, its periods, oldest first. Stories in one part are absent.
+    """
     query = (
         select(
             JoinedPeriodRow.page_id,
@@ -91,6 +99,14 @@ def joinable_pages(
     """Return the lists of parts that are not joined yet, with the extracted pages of the parts.
 
     A list of which a part is not extracted yet is left out.
+
+    Args:
+        db: A connection that reads.
+        stories: Ids of stories that have parts.
+        extractors: The digest of the extractors that made the extracted pages.
+
+    Returns:
+        Each list of parts once, with the extracted page of each part in order.
     """
     is_joined = (
         select(ExtractedPageRow.id)

@@ -50,7 +50,15 @@ def storable_links(links: Sequence[StoryLink]) -> list[StoryLink]:
 
 
 def stored_links(db: Connection, pages: Sequence[int]) -> dict[int, list[StoryLink]]:
-    """Return the stored links of pages, in the order of their texts."""
+    """Return the stored links of pages, in the order of their texts.
+
+    Args:
+        db: A connection that reads.
+        pages: Ids of articles.
+
+    Returns:
+        The links by page. A page without links is absent.
+    """
     query = select(ArticleLinkRow.page_id, ArticleLinkRow.url, ArticleLinkRow.text).order_by(
         ArticleLinkRow.page_id, ArticleLinkRow.number
     )

@@ -108,7 +108,17 @@ def count_pending(store: Database, site: str) -> int:
 
 
 def pending(store: Database, site: str, limit: int) -> tuple[PendingSketch, ...]:
-    """Return the next pending articles of a site, by id."""
+    """Return the next pending articles of a site, by id.
+
+    Args:
+        store: The archive.
+        site: The id of the site.
+        limit: The most articles to return.
+
+    Returns:
+        Articles without a sketch of their text. The text is None where a page is no article any
+        more.
+    """
     query = (
         select(SketchRow.page_id, ArticleRow.published_at, PageRow.first_seen_at, RevisionRow.text)
         .join(PageRow, PageRow.id == SketchRow.page_id)
@@ -131,6 +141,10 @@ def reset_outdated(store: Database, version: str) -> None:
     """Delete all sketches where they have another version: all articles are pending then.
 
     Groups stay until they are found again.
+
+    Args:
+        store: The archive.
+        version: The version of today's sketches.
     """
     other = select(SketchRow.version).where(SketchRow.version != "").limit(1)
     with store.read() as db:
@@ -159,7 +173,14 @@ class StoryGroups:
         self._sketches: dict[int, SketchedArticle] = {}
 
     def sketches(self, pages: Iterable[int]) -> dict[int, SketchedArticle]:
-        """Return the sketches of pages. Pages that cannot be compared are left out."""
+        """Return the sketches of pages. Pages that cannot be compared are left out.
+
+        Args:
+            pages: Ids of articles.
+
+        Returns:
+            The sketches by page.
+        """
         pages = list(pages)
         missing = [page for page in pages if page not in self._sketches]
         query = select(*SKETCH_COLUMNS).where(SketchRow.shingle_count > 0)
@@ -293,7 +314,15 @@ def _to_sketched_article(row: Row[*tuple[Any, ...]]) -> SketchedArticle:
 
 
 def group_members(store: Database, page: int) -> tuple[GroupMember, ...]:
-    """Return the articles of the story group of a page, by id; none where it is in no group."""
+    """Return the articles of the story group of a page, by id; none where it is in no group.
+
+    Args:
+        store: The archive.
+        page: The id of any article of the group.
+
+    Returns:
+        All members with the article itself.
+    """
     leader = (
         select(func.coalesce(SketchRow.leader_id, SketchRow.page_id))
         .where(SketchRow.page_id == page)
@@ -334,7 +363,15 @@ def group_members(store: Database, page: int) -> tuple[GroupMember, ...]:
 
 
 def count_near_duplicates(store: Database, run: int) -> int:
-    """Count the articles that a clean made or changed and that have near-duplicates."""
+    """Count the articles that a clean made or changed and that have near-duplicates.
+
+    Args:
+        store: The archive.
+        run: The number of the clean.
+
+    Returns:
+        How many articles it is.
+    """
     other = select(SketchRow.page_id.label("page_id"), SketchRow.leader_id.label("head")).subquery(
         "other"
     )

@@ -48,7 +48,14 @@ class StoryPart:
 
 
 def part_states(parts: Sequence[StoryPart]) -> list[PartState]:
-    """Return the states of a story, oldest first: one for each crawl that changed it."""
+    """Return the states of a story, oldest first: one for each crawl that changed it.
+
+    Args:
+        parts: The story itself as part 1 and its further parts, with their captures.
+
+    Returns:
+        Each state with the parts that belonged to the story then, and from when on.
+    """
     part_by_page = {part.page_id: part for part in parts}
     states: list[PartState] = []
     payloads: dict[int, int] = {}

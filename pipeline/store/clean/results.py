@@ -53,7 +53,15 @@ CurrentResults = dict[int, CurrentResult]  # by payload id
 
 
 def current_results(db: Connection, pages: Sequence[int]) -> dict[int, CurrentResults]:
-    """Return the current results of pages, by page id and payload id."""
+    """Return the current results of pages, by page id and payload id.
+
+    Args:
+        db: A connection that reads.
+        pages: Ids of pages.
+
+    Returns:
+        The accepted results. Pages that were never cleaned are absent.
+    """
     results: dict[int, CurrentResults] = defaultdict(dict)
     query = select(*CURRENT_COLUMNS).where(CleanResultRow.status == ResultStatus.ACCEPTED)
     for chunk in chunks(pages):
@@ -150,6 +158,10 @@ def update_recipes(db: Connection, results: Sequence[UnchangedResult]) -> None:
 
     The rows then say by which rules their blocks are removed today. Most results differ only by
     the recipe, and are not written one by one.
+
+    Args:
+        db: A connection in a transaction.
+        results: The results that came out the same.
     """
     ids_by_recipe: dict[str, list[int]] = defaultdict(list)
     rows: list[dict[str, Any]] = []

@@ -15,6 +15,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
+import msgspec
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from pipeline.core.models import SITE_RULE_KINDS, UrlKind
@@ -92,6 +93,13 @@ def site_declarations(db: Connection, site: str) -> SiteDeclarations:
     """Read the newest robots.txt and tdmrep.json of each host of a site.
 
     A file that the host does not have any more declares nothing.
+
+    Args:
+        db: A connection that reads.
+        site: The id of the site.
+
+    Returns:
+        What its hosts declare, and a digest of the files.
     """
     query = (
         select(PageRow.url, PageRow.kind, PayloadRow.digest, PayloadRow.id)
@@ -149,6 +157,32 @@ def update_rights(
     return changed
 
 
+def pages_with_other_rights(db: Connection, pages: Sequence[int]) -> list[int]:
+    """Return the articles whose stored rights do not follow from what the archive has.
+
+    Articles of a site whose hosts declare something new wait for the next clean, and are left out.
+    """
+    by_site: dict[str, SiteDeclarations | None] = {}  # None where a clean has to follow them
+    wrong: list[int] = []
+    for chunk in chunks(pages):
+        rows = db.execute(_select_articles().where(ArticleRow.page_id.in_(chunk))).all()
+        captures = _newest_captures(db, [row.page_id for row in rows])
+        for row in rows:
+            if row.site not in by_site:
+                now = site_declarations(db, row.site)
+                by_site[row.site] = now if _known_basis(db, row.site) == now.basis else None
+            declarations = by_site[row.site]
+            if declarations is None:
+                continue
+            try:
+                statements = _statements(row, captures.get(row.page_id), declarations)
+            except (ValueError, msgspec.MsgspecError):  # metadata that cannot be read
+                continue
+            if to_json(statements) != row.rights:
+                wrong.append(row.page_id)
+    return wrong
+
+
 def _select_articles() -> Any:
     return (
         select(
@@ -190,7 +224,15 @@ def _storable(statements: Statements) -> Iterable[Any]:
 
 
 def flags_by_page(db: Connection, pages: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """Return the values of `rights:` under which articles are found."""
+    """Return the values of `rights:` under which articles are found.
+
+    Args:
+        db: A connection that reads.
+        pages: Ids of articles.
+
+    Returns:
+        The values, such as `no-train`, by page. An article without any has an empty tuple.
+    """
     flags: dict[int, tuple[str, ...]] = {}
     query = select(ArticleRow.page_id, ArticleRow.rights)
     for chunk in chunks(pages):

@@ -160,6 +160,13 @@ class CleanSession:
         """Return what a clean would find to do. Most sites of a night have nothing.
 
         A clean of the whole site also has to confirm the results of cleans during its crawl.
+
+        Args:
+            recipe: Today's recipe of the site.
+            scope: Which pages the clean takes.
+
+        Returns:
+            Whether pages are stale, and whether groups, changes or the index are behind.
         """
         stale: ColumnElement[bool] = (
             select(PageRow.id).where(self._in_scope(recipe, scope)).exists()
@@ -299,7 +306,15 @@ class CleanSession:
             self._add_to_profile(db, extractors, frozenset(new), sightings or {})
 
     def not_in_profile(self, recipe: Recipe, limit: int) -> tuple[UnprofiledPage, ...]:
-        """Return the next extracted pages that were saved without the site profile."""
+        """Return the next extracted pages that were saved without the site profile.
+
+        Args:
+            recipe: Today's recipe of the site.
+            limit: The most pages to return.
+
+        Returns:
+            Pages by id; none where the profile knows all of them.
+        """
         columns = (
             ExtractedPageRow.id,
             ExtractedPageRow.payload_id,
@@ -446,6 +461,13 @@ class CleanSession:
         """Return the stories of a scope that have further parts.
 
         Parts that an earlier clean took for stories lose their articles.
+
+        Args:
+            recipe: Today's recipe of the site.
+            scope: Which pages the clean takes.
+
+        Returns:
+            Ids of the stories.
         """
         in_scope = (self._in_scope(recipe, scope), joined_stories.has_parts())
         with self.store.read() as db:

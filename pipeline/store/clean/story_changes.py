@@ -118,7 +118,15 @@ def list_pending(database: Database, site: str) -> int:
 def stored_revisions(
     db: Connection, pages: Sequence[int]
 ) -> dict[int, list[Row[*tuple[Any, ...]]]]:
-    """Return the revisions of pages, oldest first."""
+    """Return the revisions of pages, oldest first.
+
+    Args:
+        db: A connection that reads.
+        pages: Ids of articles.
+
+    Returns:
+        Rows of the table `revision` by page.
+    """
     query = select(
         RevisionRow.page_id,
         RevisionRow.number,

@@ -87,7 +87,15 @@ def dictionary_content(db: Connection, dictionary_id: int) -> bytes:
 
 
 def current_dictionary_id(db: Connection, site: str) -> int | None:
-    """Return the dictionary for new stories of a site: the one tested on its newest pages."""
+    """Return the dictionary for new stories of a site: the one tested on its newest pages.
+
+    Args:
+        db: A connection that reads.
+        site: The id of the site.
+
+    Returns:
+        The id of the dictionary; None while the site has too few pages for one.
+    """
     newest_first = (DictionaryRow.tested_until_payload_id.desc(), DictionaryRow.id.desc())
     of_stories = (DictionaryRow.site == site, DictionaryRow.source_id.is_(None))
     query = select(DictionaryRow.id).where(*of_stories).order_by(*newest_first)

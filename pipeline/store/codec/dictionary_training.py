@@ -112,7 +112,15 @@ def _median_ratio(db: Connection, payload_ids: Sequence[int]) -> float:
 
 
 def payload_bodies(db: Connection, payload_ids: Sequence[int]) -> dict[int, bytes]:
-    """Return the bytes of payloads by id. Damaged ones are left out."""
+    """Return the bytes of payloads by id. Damaged ones are left out.
+
+    Args:
+        db: A connection that reads.
+        payload_ids: Ids of payloads.
+
+    Returns:
+        The bytes as the server sent them, without compression.
+    """
     bodies: dict[int, bytes] = {}
     query = select(PayloadRow.id, PayloadRow.digest, *COMPRESSED_COLUMNS)
     for chunk in chunks(payload_ids):

@@ -4,8 +4,8 @@ Each stored value carries the number of its format, in JSON as `v`. A value of a
 version does not know is refused by name, never read as something else. Fields that a value of a
 known format lacks have their defaults.
 
-Extracted pages of format 1 have no links, figures and structure. They stay readable until the next
-clean makes them again.
+Extracted pages of format 1 have no links, figures and structure, those of format 2 no emphasis.
+They stay readable until the next clean makes them again.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pipeline.core.errors import StoreError
 from pipeline.core.models import ExtractedPage, Metadata, Recipe
 from pipeline.store.codec.compression import compress, decompress
 
-EXTRACTED_FORMAT: Final = 2
-READABLE_EXTRACTED_FORMATS: Final = (1, EXTRACTED_FORMAT)
+EXTRACTED_FORMAT: Final = 3
+READABLE_EXTRACTED_FORMATS: Final = (1, 2, EXTRACTED_FORMAT)
 METADATA_FORMAT: Final = 1
 
 _EXTRACTED_START: Final = b'{"v":%d,' % EXTRACTED_FORMAT
@@ -111,7 +111,8 @@ def recipe_from_text(text: str) -> Recipe:
 
 def _unknown_format(what: str, found: object, *known: int) -> UnknownFormat:
     number = "no format" if found is None else f"format {found}"
-    readable = "format " + " and ".join(map(str, known))
+    *others, last = map(str, known)
+    readable = f"format {', '.join(others)} and {last}" if others else f"format {last}"
     return UnknownFormat(
         f"stored {what} has {number}, and this version of Nightdesk reads"
         f" {readable}; read it with the version that wrote it"

@@ -109,7 +109,15 @@ class BodyCompressor:
             return cls()
 
     def compress(self, body: bytes) -> CompressedBody:
-        """Compress a body."""
+        """Compress a body.
+
+        Args:
+            body: The bytes as the server sent them, without content coding.
+
+        Returns:
+            The digest of the body, the compressed bytes, and the id of the dictionary that they
+            need.
+        """
         digest = sha256(body).hexdigest()
         compress_body = compress if self.dictionary is None else self.dictionary.compress
         codec, compressed = compress_body(body)

@@ -16,7 +16,15 @@ AnyRow = Row[*tuple[Any, ...]]
 
 
 def story_urls_of(db: Connection, rows: Sequence[AnyRow]) -> dict[int, str]:
-    """Return the URLs of the stories to which pages belong as parts, by the stories' ids."""
+    """Return the URLs of the stories to which pages belong as parts, by the stories' ids.
+
+    Args:
+        db: A connection that reads.
+        rows: Rows of pages; those of kind `part` name their story.
+
+    Returns:
+        The canonical URLs. Empty where none of the pages is a part.
+    """
     stories = sorted({row.part_of for row in rows if row.part_of is not None})
     urls: dict[int, str] = {}
     for chunk in chunks(stories):
@@ -55,6 +63,13 @@ def due_source(row: AnyRow, link: Link) -> DueUrl:
     """Return a source in the spelling of the site file or of the index that lists it.
 
     The validators of another spelling may belong to another page.
+
+    Args:
+        row: The stored page of the source.
+        link: The link that leads to it now.
+
+    Returns:
+        What to request, with the validators of the last answer if its spelling is the same.
     """
     spelling = requested_or_storable(link.url)
     etag, last_modified = row.etag, row.last_modified

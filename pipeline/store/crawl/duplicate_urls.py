@@ -116,7 +116,14 @@ class DuplicateFinder:
         return finder
 
     def match(self, page: NewPage) -> DuplicateUrl | None:
-        """Return the page that has the story of a new page already, or None if it is the first."""
+        """Return the page that has the story of a new page already, or None if it is the first.
+
+        Args:
+            page: A page that was just fetched for the first time.
+
+        Returns:
+            The other page, and whether its canonical URL or its bytes show it.
+        """
         holder = self.by_story.get(page.story_key) or self.by_url.get(page.declared_key)
         if holder is not None and holder[0] != page.page_id:
             how = "the page says so" if page.declares_address else "by the form of its address"

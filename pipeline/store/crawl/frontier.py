@@ -155,7 +155,18 @@ def _refuse_taken_down(
 def save_redirect_target(
     db: Connection, run: int, site: str, decision: LinkDecision, at: datetime
 ) -> int:
-    """Save the page that a redirect points to, and return its id."""
+    """Save the page that a redirect points to, and return its id.
+
+    Args:
+        db: A connection in a transaction.
+        run: The number of the run.
+        site: The id of the site.
+        decision: The decision about the target of the redirect.
+        at: The time of the fetch.
+
+    Returns:
+        The id of the page, which is made where the archive has none.
+    """
     save_links(db, run, site, (decision,), UrlKind.SECTION, at)
     key = page_key(decision.link.url)
     key = taken_down.tombstones(db, [key]).get(key, key)
@@ -208,7 +219,16 @@ def register_sources(
 
 
 def last_read(db: Connection, site: str, urls: Sequence[str]) -> dict[str, datetime]:
-    """Return when sources of a site were last read, by URL. One never read is left out."""
+    """Return when sources of a site were last read, by URL. One never read is left out.
+
+    Args:
+        db: A connection that reads.
+        site: The id of the site.
+        urls: URLs of sources in any spelling.
+
+    Returns:
+        The times of the last fetch that ended as fetched, unchanged or gone.
+    """
     url_by_key: dict[str, str] = {}
     for url in urls:
         key = page_key(url)
@@ -386,7 +406,17 @@ def pages_by_key(db: Connection, keys: Sequence[str]) -> dict[str, PageState]:
 def pages_in_ledger(
     db: Connection, run: int, pages: Sequence[int], *, only_finished: bool = False
 ) -> set[int]:
-    """Return those of some pages that are in the ledger of a run; on demand, not as pending."""
+    """Return those of some pages that are in the ledger of a run; on demand, not as pending.
+
+    Args:
+        db: A connection that reads.
+        run: The number of the run.
+        pages: Ids of pages.
+        only_finished: Whether entries that are still pending do not count.
+
+    Returns:
+        Ids among those that were asked about.
+    """
     query = select(LedgerEntryRow.page_id).where(LedgerEntryRow.run_id == run)
     if only_finished:
         query = query.where(LedgerEntryRow.outcome != Outcome.PENDING)

@@ -160,7 +160,15 @@ class ImportSession:
 
 
 def sites_of(store: Database, urls: Sequence[str]) -> dict[str, str]:
-    """Return the sites of URLs. A URL that the archive does not know is left out."""
+    """Return the sites of URLs. A URL that the archive does not know is left out.
+
+    Args:
+        store: The archive.
+        urls: URLs in any spelling.
+
+    Returns:
+        The ids of sites by the URL as it was given.
+    """
     url_by_key = {page_key(url): url for url in urls}
     sites: dict[str, str] = {}
     query = select(PageRow.url_key, PageRow.site)

@@ -1,7 +1,8 @@
 """Leases: which pages of stories a run fetches next.
 
-To find the newest pages, all due pages of the site are sorted. A large site has tens of thousands,
-so they are sorted once for many leases, and each lease checks its pages again.
+To find the newest pages, all due pages of the site are sorted. A large site has up to a million,
+so they are sorted once for many leases: for a thousand first, and for twice as many each time. In
+between only pages are looked for that have become due since. Each lease checks its pages again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from pipeline.store.db.schema import LedgerEntryRow, PageRow
 from pipeline.store.db.sql import chunks
 
 LEASED_KINDS: Final = (UrlKind.STORY, UrlKind.PART)
-DUE_AHEAD: Final = 1000  # pages for which the due pages of a site are sorted once
+# Pages for which the due pages of a site are sorted the first time, and after which those that have
+# become due meanwhile are looked for.
+DUE_AHEAD: Final = 1000
+MAX_DUE_AHEAD: Final = 64_000  # their ids take three megabytes
 # Longer than any fetch. The leases of a run that died end when the next run of the site starts.
 LEASE_DURATION: Final = timedelta(minutes=30)
 
@@ -32,24 +36,42 @@ class LeaseQueue:
     Args:
         site: The site's id.
         kinds: The kinds of the pages.
+        look_after: Pages after which those that have become due meanwhile are looked for.
     """
 
-    def __init__(self, site: str, kinds: Sequence[UrlKind] = LEASED_KINDS) -> None:
+    def __init__(
+        self, site: str, kinds: Sequence[UrlKind] = LEASED_KINDS, look_after: int = DUE_AHEAD
+    ) -> None:
         self._site = site
         self._kinds = kinds
+        self._look_after = look_after
         self._pages = deque[int]()
+        self._ahead = look_after
+        self._looked_at: datetime | None = None
+        self._leased_since = 0  # pages since the last look
 
     def lease(self, db: Connection, run: int, now: datetime, limit: int) -> tuple[DueUrl, ...]:
         """Lease up to `limit` pages that are due to a run.
 
-        A page that becomes due meanwhile has its turn after `DUE_AHEAD` others at most.
+        A page that becomes due meanwhile has its turn after `look_after` others at most.
         """
+        if self._pages and self._leased_since >= self._look_after:
+            limits = self._look_after, self._kinds, self._looked_at
+            newly_due = newest_due(db, run, self._site, now, *limits)
+            self._pages.extendleft(reversed(newly_due))
+            self._note_look(now)
         leased = self._lease_sorted(db, run, now, limit)
         if not leased:
-            ahead = max(limit, DUE_AHEAD)
+            ahead = max(limit, self._ahead)
+            self._ahead = min(2 * ahead, MAX_DUE_AHEAD)
             self._pages.extend(newest_due(db, run, self._site, now, ahead, self._kinds))
+            self._note_look(now)
             leased = self._lease_sorted(db, run, now, limit)
+        self._leased_since += len(leased)
         return leased
+
+    def _note_look(self, now: datetime) -> None:
+        self._looked_at, self._leased_since = now, 0
 
     def _lease_sorted(
         self, db: Connection, run: int, now: datetime, limit: int
@@ -68,6 +90,7 @@ def newest_due(
     now: datetime,
     limit: int,
     kinds: Sequence[UrlKind] = LEASED_KINDS,
+    due_after: datetime | None = None,
 ) -> list[int]:
     """Return the ids of pages that are due and not leased, newest first.
 
@@ -80,6 +103,7 @@ def newest_due(
         now: Pages that are due at this time are returned.
         limit: How many pages to return at most.
         kinds: The kinds of the pages.
+        due_after: Only pages that have become due after this time.
     """
     was_leased = (
         select(LedgerEntryRow.page_id)
@@ -100,6 +124,8 @@ def newest_due(
         .order_by(date.desc(), PageRow.id)
         .limit(limit)
     )
+    if due_after is not None:
+        query = query.where(PageRow.due_at > due_after)
     return list(db.scalars(query))
 
 

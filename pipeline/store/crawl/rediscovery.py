@@ -53,7 +53,15 @@ class MissedCounts:
 
 
 def stored_sources(db: Connection, site: str) -> tuple[StoredSource, ...]:
-    """Return the feeds, sitemaps, sections and front pages of a site that have bytes."""
+    """Return the feeds, sitemaps, sections and front pages of a site that have bytes.
+
+    Args:
+        db: A connection that reads.
+        site: The id of the site.
+
+    Returns:
+        Each source once, however many versions it has.
+    """
     kinds = (*LISTING_KINDS, UrlKind.FRONT_PAGE)
     query = (
         select(PageRow.id, PageRow.url, PageRow.kind)

@@ -448,6 +448,15 @@ class CrawlSession:
         """Close a run and return its counts by outcome.
 
         What is still pending becomes DEFERRED for the reason `deferred`, and stays due.
+
+        Args:
+            run: The number of the run.
+            status: How it ended: `finished`, `interrupted` or `failed`.
+            detail: A sentence, where the status does not say enough.
+            deferred: The reason of what was not done.
+
+        Returns:
+            The number of URLs by outcome. Their sum is the number of URLs of the run.
         """
         with self.store.write() as db:
             counts = run_log.close_run(db, run, status, detail, deferred)

@@ -52,7 +52,16 @@ def register(
 
 
 def follow_ups(db: Connection, site: str, pages: Sequence[int]) -> tuple[int, ...]:
-    """Return the pages to which pages of a site redirect, and the further parts of stories."""
+    """Return the pages to which pages of a site redirect, and the further parts of stories.
+
+    Args:
+        db: A connection that reads.
+        site: The id of the site.
+        pages: Ids of pages that were fetched.
+
+    Returns:
+        Ids of pages, each once; some may be among those that were given.
+    """
     targets = select(PageRow.redirect_to).where(
         PageRow.site == site, PageRow.redirect_to.is_not(None)
     )

@@ -66,7 +66,11 @@ def article_values(article: ArticleView) -> dict[str, Any]:
 
 
 def select_articles() -> Select[*tuple[Any, ...]]:
-    """Return the query for all articles, to be narrowed down."""
+    """Return the query for all articles, to be narrowed down.
+
+    Returns:
+        A query with the columns of an `ArticleView`.
+    """
     group = func.coalesce(SketchRow.leader_id, ArticleRow.page_id)
     follower = aliased(SketchRow)
     copies = (
@@ -129,6 +133,13 @@ def articles_by_order_key(db: Connection, keys: Sequence[int]) -> list[ArticleVi
     """Return the articles with these order keys, in the order of the keys.
 
     A key without an article is left out.
+
+    Args:
+        db: A connection that reads.
+        keys: Order keys: the numbers by which lists are sorted, newest highest.
+
+    Returns:
+        The articles.
     """
     if not keys:
         return []  # building the query takes longer than a search without matches

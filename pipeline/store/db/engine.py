@@ -241,6 +241,12 @@ def is_connection_lost(error: DBAPIError) -> bool:
 
     SQLSTATE classes: 08 is a connection exception, 57P an operator intervention such as a
     shutdown (PostgreSQL manual, appendix A).
+
+    Args:
+        error: The error of the driver, as SQLAlchemy wraps it.
+
+    Returns:
+        True where the same call on a new connection may succeed.
     """
     if error.connection_invalidated:
         return True

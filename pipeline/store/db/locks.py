@@ -67,7 +67,7 @@ class Lock:
         self._held = self._renew()
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Give the lock back. A lost connection has given it back already."""
         if not isinstance(self._held, Connection):
             self._held.release()
             return

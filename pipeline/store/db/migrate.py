@@ -32,7 +32,14 @@ UPGRADE_WAIT: Final = 120.0  # seconds
 
 
 def config(scripts: Path = SCRIPTS) -> Config:
-    """Return Alembic's configuration. The `alembic` command reads the same from pyproject.toml."""
+    """Return Alembic's configuration. The `alembic` command reads the same from pyproject.toml.
+
+    Args:
+        scripts: The folder of the migrations.
+
+    Returns:
+        The configuration, without a database.
+    """
     from alembic.config import Config
 
     settings = Config(stdout=io.StringIO(), output_buffer=io.StringIO())

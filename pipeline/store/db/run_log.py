@@ -118,7 +118,13 @@ def record_outcome(
 def record_outcomes(
     db: Connection, run: int, outcomes: Iterable[tuple[Capture, Outcome, Reason]]
 ) -> None:
-    """Write the outcomes of fetches to the ledger. There has to be at least one."""
+    """Write the outcomes of fetches to the ledger. There has to be at least one.
+
+    Args:
+        db: A connection in a transaction.
+        run: The number of the run.
+        outcomes: Each capture that was saved, with the outcome and reason of its URL.
+    """
     rows: list[dict[str, Any]] = []
     for capture, outcome, reason in outcomes:
         rows.append(
@@ -182,7 +188,15 @@ def close_run(
 
 
 def count_outcomes(db: Connection, run: int) -> dict[str, int]:
-    """Count the ledger entries of a run by outcome, with those that were forgotten."""
+    """Count the ledger entries of a run by outcome, with those that were forgotten.
+
+    Args:
+        db: A connection that reads.
+        run: The number of the run.
+
+    Returns:
+        The numbers by the code of the outcome.
+    """
     query = (
         select(LedgerEntryRow.outcome, func.count())
         .where(LedgerEntryRow.run_id == run)
@@ -208,6 +222,14 @@ def close_interrupted_runs(db: Connection, site: str, kind: str) -> tuple[int, .
     """Close the runs of a site whose process died, and return their ids.
 
     The caller has to hold the lock of the site.
+
+    Args:
+        db: A connection in a transaction.
+        site: The id of the site.
+        kind: The kind of the runs, such as `crawl`.
+
+    Returns:
+        The numbers of the runs, which have the status `interrupted` now.
     """
     query = select(RunRow.id).where(
         RunRow.site == site, RunRow.kind == kind, RunRow.status == "running"

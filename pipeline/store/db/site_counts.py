@@ -65,6 +65,12 @@ def mismatches(store: Database) -> Iterator[tuple[str, SiteCounts, SiteCounts]]:
     """Yield the sites whose stored counts are wrong, with the stored and the actual counts.
 
     Sites with an active run are left out.
+
+    Args:
+        store: The archive.
+
+    Yields:
+        The id of a site, its stored counts, its actual counts.
     """
     active = select(RunRow.site).where(RunRow.finished_at.is_(None))
     newest = select(func.max(RunRow.id)).where(RunRow.site == SiteCountsRow.site).scalar_subquery()

@@ -21,7 +21,15 @@ Labels = Iterable[tuple[str, str]]
 
 
 def load_labels(db: Connection, kind: str) -> dict[str, tuple[str, ...]]:
-    """Return the values of one kind by site, in alphabetical order."""
+    """Return the values of one kind by site, in alphabetical order.
+
+    Args:
+        db: A connection that reads.
+        kind: `group` or `country`.
+
+    Returns:
+        The values by the id of the site. Sites without one are absent.
+    """
     query = select(SiteLabelRow.site, SiteLabelRow.value).where(SiteLabelRow.kind == kind)
     values: dict[str, list[str]] = defaultdict(list)
     for site, value in db.execute(query.order_by(SiteLabelRow.site, SiteLabelRow.value)):

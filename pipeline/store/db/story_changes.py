@@ -111,7 +111,16 @@ def presence_values(presence: Sequence[PresenceChange], since: datetime) -> list
 
 
 def presence_changes(db: Connection, pages: Sequence[int]) -> dict[int, list[PresenceChange]]:
-    """Return when pages were gone and when they were back, by page, oldest first."""
+    """Return when pages were gone and when they were back, by page, oldest first.
+
+    Args:
+        db: A connection that reads.
+        pages: Ids of articles.
+
+    Returns:
+        The changes of the kinds `gone` and `back`, by turns. Pages that were always there are
+        absent.
+    """
     changes: dict[int, list[PresenceChange]] = {}
     gone = select(CaptureRow.page_id).where(CaptureRow.outcome == Outcome.GONE).distinct()
     for chunk in chunks(pages):
@@ -208,7 +217,15 @@ def _insert(db: Connection, rows: Mapping[int, Sequence[ChangeValues]]) -> None:
 
 
 def edited_kinds(db: Connection, pages: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """Return the kinds of edits of pages, for the full-text index."""
+    """Return the kinds of edits of pages, for the full-text index.
+
+    Args:
+        db: A connection that reads.
+        pages: Ids of articles.
+
+    Returns:
+        The kinds by page, each once. Pages without an edit are absent.
+    """
     kinds: dict[int, set[str]] = defaultdict(set)
     query = select(ChangeRow.page_id, ChangeRow.kind).where(
         ChangeRow.aspect != ChangeAspect.PRESENCE

@@ -33,7 +33,14 @@ def secret_of(db: Connection) -> bytes | None:
 
 
 def ensure_secret(db: Connection) -> bytes:
-    """Return the secret, and make it where there is none."""
+    """Return the secret, and make it where there is none.
+
+    Args:
+        db: A connection in a transaction.
+
+    Returns:
+        32 random bytes, the key of the hashes of URLs that were taken down.
+    """
     known = secret_of(db)
     if known is not None:
         return known
@@ -53,7 +60,15 @@ def tombstone_url(key: str) -> str:
 
 
 def tombstones(db: Connection, url_keys: Sequence[str]) -> dict[str, str]:
-    """Return the keys of the tombstones of those URLs that were taken down, by key of the URL."""
+    """Return the keys of the tombstones of those URLs that were taken down, by key of the URL.
+
+    Args:
+        db: A connection that reads.
+        url_keys: Keys of canonical URLs, as `core.urls.url_key` makes them.
+
+    Returns:
+        For each of them that was taken down, the key of its tombstone: a keyed hash of the URL key.
+    """
     secret = secret_of(db)
     if secret is None or not url_keys:
         return {}

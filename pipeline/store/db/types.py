@@ -21,7 +21,15 @@ class UTCDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Convert an aware time to what the driver stores."""
+        """Convert an aware time to what the driver stores.
+
+        Args:
+            value: A time with a zone, or None.
+            dialect: The dialect of the database.
+
+        Returns:
+            The time in UTC: without a zone for SQLite, which has no type for it.
+        """
         if value is None:
             return None
         if value.tzinfo is None:

@@ -139,7 +139,14 @@ def _translate_errors(path: Path) -> Iterator[None]:
 
 
 def find_programs(name: str) -> list[str]:
-    """Find a program of PostgreSQL: on the PATH, in Debian's folders, in a Python wheel."""
+    """Find a program of PostgreSQL: on the PATH, in Debian's folders, in a Python wheel.
+
+    Args:
+        name: The name of the program, such as `pg_dump`.
+
+    Returns:
+        Paths of all that can be started, those on the PATH first.
+    """
     paths: list[Path] = []
     on_path = shutil.which(name)
     if on_path:

@@ -250,7 +250,15 @@ def dictionaries_of(db: Connection, payloads: Iterable[int]) -> tuple[int, ...]:
 
 
 def source_versions(database: Database, site: str) -> tuple[StoredVersion, ...]:
-    """Return all stored versions of the sources of a site, each payload once."""
+    """Return all stored versions of the sources of a site, each payload once.
+
+    Args:
+        database: The archive.
+        site: The id of the site.
+
+    Returns:
+        The versions, oldest first.
+    """
     query = (
         select(
             CaptureRow.payload_id, CaptureRow.page_id, PageRow.url, PageRow.kind, CaptureRow.charset
@@ -283,7 +291,15 @@ def payload_body(database: Database, payload_id: int) -> bytes:
 
 
 def run_entries(db: Connection, pages: Sequence[ForgottenPage]) -> tuple[RunEntries, ...]:
-    """Return the entries of all sealed runs that are about these pages."""
+    """Return the entries of all sealed runs that are about these pages.
+
+    Args:
+        db: A connection that reads.
+        pages: The pages that are to be forgotten.
+
+    Returns:
+        The entries of each run, by their place in the sorted ledger.
+    """
     keys = {entry_key(page.url)[:KEY_BYTES] for page in pages}
     sites = {page.site for page in pages}
     query = (
@@ -346,6 +362,13 @@ def charsets_of(db: Connection, payloads: Sequence[int]) -> dict[int, str]:
     """Return the charsets of those payloads that fetches brought, as they were declared.
 
     Pictures have none and are left out.
+
+    Args:
+        db: A connection that reads.
+        payloads: Ids of payloads.
+
+    Returns:
+        The charsets by payload. One without a declared charset is absent or "".
     """
     charsets: dict[int, str] = {}
     query = (

@@ -97,7 +97,14 @@ class MerkleFold:
         self._stack: list[tuple[int, bytes]] = []  # sizes and hashes of full subtrees
 
     def extend(self, hashes: Sequence[bytes]) -> Iterator[tuple[int, int, bytes]]:
-        """Add the hashes of leaves, and yield level, number and hash of each node that is full."""
+        """Add the hashes of leaves, and yield level, number and hash of each node that is full.
+
+        Args:
+            hashes: The hashes of the next leaves, 32 bytes each.
+
+        Yields:
+            Level 0 is that of the leaves, and numbers begin at 0 on each level.
+        """
         start = 0
         while start < len(hashes):
             end = start + self._fanout - len(self._leaves)

@@ -38,7 +38,16 @@ class OldVersion:
 
 
 def old_versions(db: Connection, site: str, since: datetime | None) -> tuple[OldVersion, ...]:
-    """Return the versions of a site's sources that were replaced before a time; none without it."""
+    """Return the versions of a site's sources that were replaced before a time; none without it.
+
+    Args:
+        db: A connection that reads.
+        site: The id of the site.
+        since: Versions that were replaced before it are old; None keeps all.
+
+    Returns:
+        The versions that no other version is compressed with.
+    """
     if since is None:
         return ()
     query = (
@@ -70,7 +79,15 @@ def _dictionary_payloads(db: Connection, site: str) -> set[int]:
 
 
 def stored_bytes(db: Connection, payload_ids: Sequence[int]) -> int:
-    """Return about how many bytes these payloads take."""
+    """Return about how many bytes these payloads take.
+
+    Args:
+        db: A connection that reads.
+        payload_ids: Ids of payloads.
+
+    Returns:
+        The bytes of the compressed bodies.
+    """
     query = select(func.coalesce(func.sum(func.length(PayloadRow.body)), 0))
     total = 0
     for chunk in chunks(sorted(set(payload_ids))):

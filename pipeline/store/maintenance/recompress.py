@@ -120,7 +120,16 @@ def recompress_site(
 def estimate_recompression(
     database: Database, site: str, *, pages_per_step: int = PAGES_PER_STEP
 ) -> RecompressStats:
-    """Estimate from a few parts of a site what `recompress_site` would save. It changes nothing."""
+    """Estimate from a few parts of a site what `recompress_site` would save. It changes nothing.
+
+    Args:
+        database: The archive.
+        site: The id of the site.
+        pages_per_step: How many payloads one part holds.
+
+    Returns:
+        Figures for the whole site, extrapolated from the parts.
+    """
     with database.read() as db:
         pages = db.scalars(_select_stories(site).order_by(PageRow.id)).all()
         total = sum(len(_uncompressed_sizes(db, site, chunk)) for chunk in chunks(pages))

@@ -40,7 +40,15 @@ from pipeline.store.search import index
 
 
 def sites_of_pages(database: Database, pages: Iterable[int]) -> dict[int, str]:
-    """Return the site of each page."""
+    """Return the site of each page.
+
+    Args:
+        database: The archive.
+        pages: Ids of pages.
+
+    Returns:
+        The id of the site by page. Pages that do not exist are absent.
+    """
     query = select(PageRow.id, PageRow.site)
     site_by_page: dict[int, str] = {}
     with database.read() as db:

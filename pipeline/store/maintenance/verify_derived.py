@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, Select, Text, cast, select, text
 
 from pipeline.core.models import ExtractedPage, Outcome, ResultStatus, count_words
 from pipeline.core.story import StoryLink, base_address, raw_links, story_links
+from pipeline.store.clean import rights
 from pipeline.store.clean.articles import metadata_columns
 from pipeline.store.clean.links import storable_links, stored_links
 from pipeline.store.codec.serialization import decode_extracted, metadata_from_json
@@ -153,12 +154,49 @@ def check_articles(
     for batch in id_batches(database, ArticleRow.page_id, ArticleRow.archived_at, scope):
         with database.read() as db:
             faults = _article_faults(db, batch.ids)
+            damaged = {fault.id for fault in faults}
+            for page in rights.pages_with_other_rights(db, batch.ids):
+                if page not in damaged:
+                    sentence = f"article {page}: its rights are others than were declared"
+                    faults.append(_article_fault(page, sentence))
         yield from faults
         progress("articles", counts.add("articles", len(batch.ids)), batch.total)
 
 
+def pages_of_recipe(
+    database: Database, site: str, recipe: str, after: int, limit: int
+) -> list[int]:
+    """Return pages that have an accepted result of a recipe and wait for no clean.
+
+    Args:
+        database: The archive.
+        site: The site's id.
+        recipe: The recipe.
+        after: The last page before.
+        limit: How many pages to return at most.
+    """
+    of_recipe = select(CleanResultRow.id).where(
+        CleanResultRow.page_id == PageRow.id,
+        CleanResultRow.recipe == recipe,
+        CleanResultRow.status == ResultStatus.ACCEPTED,
+    )
+    query = select(PageRow.id).where(
+        PageRow.site == site, PageRow.id > after, ~PageRow.needs_clean, of_recipe.exists()
+    )
+    with database.read() as db:
+        return list(db.scalars(query.order_by(PageRow.id).limit(limit)))
+
+
 def check_missing(database: Database, progress: ProgressCallback) -> Iterator[Fault]:
-    """Find cleaned pages without a result, and accepted results without an article."""
+    """Find cleaned pages without a result, and accepted results without an article.
+
+    Args:
+        database: The archive.
+        progress: Receives how many pages were looked at.
+
+    Yields:
+        One fault for each page.
+    """
     result = select(CleanResultRow.id).where(
         CleanResultRow.page_id == PageRow.id, CleanResultRow.payload_id == PageRow.payload_id
     )
@@ -189,7 +227,15 @@ def check_missing(database: Database, progress: ProgressCallback) -> Iterator[Fa
 
 
 def check_index_entries(database: Database, progress: ProgressCallback) -> Iterator[Fault]:
-    """Check that each article has its row in the full-text index, and each row its article."""
+    """Check that each article has its row in the full-text index, and each row its article.
+
+    Args:
+        database: The archive.
+        progress: Receives how many rows were looked at.
+
+    Yields:
+        One fault for each article that is not indexed as it should be.
+    """
     progress("the index", 0, 0)
     dialect = "sqlite" if database.is_sqlite else "postgresql"
     unindexed = text(

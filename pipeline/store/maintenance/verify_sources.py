@@ -57,7 +57,16 @@ AnyRow = Row[*tuple[Any, ...]]
 def check_database(
     database: Database, scope: VerifyScope, progress: ProgressCallback
 ) -> Iterator[Fault]:
-    """Ask SQLite about its file. PostgreSQL keeps references and checks its pages itself."""
+    """Ask SQLite about its file. PostgreSQL keeps references and checks its pages itself.
+
+    Args:
+        database: The archive.
+        scope: What of the archive is verified.
+        progress: Receives that the check goes on.
+
+    Yields:
+        One fault for each sentence of SQLite's `integrity_check` and `foreign_key_check`.
+    """
     if not database.is_sqlite:
         return
     progress("the file", 0, 0)

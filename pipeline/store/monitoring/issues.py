@@ -158,7 +158,15 @@ def issues_closed_since(database: Database, since: datetime) -> tuple[IssueView,
 def accepted_issues(
     database: Database, sites: Collection[str]
 ) -> dict[str, dict[tuple[str, str], datetime]]:
-    """Return when issues were accepted, by site, and of each site by kind and subject."""
+    """Return when issues were accepted, by site, and of each site by kind and subject.
+
+    Args:
+        database: The archive.
+        sites: Ids of sites.
+
+    Returns:
+        For each site, kind and subject of an issue, the time at which somebody accepted it last.
+    """
     query = (
         select(IssueRow.site, IssueRow.kind, IssueRow.subject, func.max(IssueRow.closed_at))
         .where(IssueRow.site.in_(sites), IssueRow.accepted)
@@ -176,6 +184,12 @@ def unsent_issues(database: Database) -> tuple[IssueView, ...]:
     """Return what nobody was notified of yet.
 
     These are open issues, and closed ones whose opening was sent.
+
+    Args:
+        database: The archive.
+
+    Returns:
+        The issues by site, those of each site oldest first.
     """
     opened = IssueRow.closed_at.is_(None) & IssueRow.notified_at.is_(None)
     closed = (
@@ -190,7 +204,13 @@ def unsent_issues(database: Database) -> tuple[IssueView, ...]:
 
 
 def mark_notified(database: Database, issues: Sequence[IssueView], at: datetime) -> None:
-    """Save that people were notified of these issues as they are."""
+    """Save that people were notified of these issues as they are.
+
+    Args:
+        database: The archive.
+        issues: The issues that were sent.
+        at: The time of sending.
+    """
     opened: list[int] = []
     closed: list[int] = []
     for issue in issues:

@@ -71,7 +71,16 @@ def progress_of_watches(database: Database) -> dict[str, WatchProgress]:
 
 
 def known_keys(database: Database, watch: str, keys: Collection[str]) -> set[str]:
-    """Return those of some matches that a watch has found before."""
+    """Return those of some matches that a watch has found before.
+
+    Args:
+        database: The archive.
+        watch: The name of the watch.
+        keys: Keys of matches.
+
+    Returns:
+        The keys that are stored already.
+    """
     known: set[str] = set()
     query = select(WatchMatchRow.key).where(WatchMatchRow.watch == watch)
     with database.read() as db:

@@ -94,7 +94,18 @@ def capture_proofs(db: Connection, captures: Sequence[int], size: int) -> list[J
 
 
 def ledger_proofs(db: Connection, site: str, url: str, size: int) -> list[Json]:
-    """Return what the newest crawls of a site say of a URL, or prove that they say nothing."""
+    """Return what the newest crawls of a site say of a URL, or prove that they say nothing.
+
+    Args:
+        db: A connection that reads.
+        site: The id of the site.
+        url: The canonical URL.
+        size: The size of the checkpoint to which the proofs lead, in leaves.
+
+    Returns:
+        One value of JSON for each crawl, oldest first. A crawl of which the proof was pruned or
+        forgotten is left out.
+    """
     query = (
         select(SealedRunRow.run_id)
         .join(RunRow, RunRow.id == SealedRunRow.run_id)
@@ -122,6 +133,14 @@ def result_proofs(db: Connection, page: int, size: int) -> list[Json]:
     """Return the proof that a clean recorded the text of an article; none where it is not sealed.
 
     A later clean may have made the same text under a newer recipe. That is no new result.
+
+    Args:
+        db: A connection that reads.
+        page: The id of the article.
+        size: The size of the checkpoint to which the proofs lead, in leaves.
+
+    Returns:
+        At most one value of JSON.
     """
     query = (
         select(CleanResultRow.run_id, PageRow.url, PayloadRow.digest, CleanResultRow.text_digest)

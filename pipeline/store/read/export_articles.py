@@ -172,7 +172,15 @@ def _count_in_range(db: Connection, wanted: ExportQuery, start: int, end: int) -
 
 
 def expected_fetches(database: Database, wanted: ExportQuery) -> int | None:
-    """Count the fetches that an export would have now, or return None if only it can tell."""
+    """Count the fetches that an export would have now, or return None if only it can tell.
+
+    Args:
+        database: The archive.
+        wanted: What the export selects.
+
+    Returns:
+        The number of fetches.
+    """
     if wanted.is_restricted:
         return None
     captures = (

@@ -144,7 +144,15 @@ def keys_of_day(day: date) -> tuple[int, int]:
 
 
 def neighbour_days(database: Database, day: date) -> tuple[date | None, date | None]:
-    """Return the nearest day before and the nearest one after a day that have articles."""
+    """Return the nearest day before and the nearest one after a day that have articles.
+
+    Args:
+        database: The archive.
+        day: A day in UTC.
+
+    Returns:
+        The two days; None where there is none in that direction.
+    """
     start, end = keys_of_day(day)
     key = ArticleRow.order_key
     with database.read() as db:
@@ -158,7 +166,15 @@ def _day_of(key: int | None) -> date | None:
 
 
 def neighbours(database: Database, page: int) -> tuple[Neighbour | None, Neighbour | None]:
-    """Return the story before an article, which is newer, and the one after it in the lists."""
+    """Return the story before an article, which is newer, and the one after it in the lists.
+
+    Args:
+        database: The archive.
+        page: The id of the article.
+
+    Returns:
+        The two articles; None at the ends of the list.
+    """
     key = ArticleRow.order_key
     columns = (ArticleRow.page_id, PageRow.site, ArticleRow.title, ArticleRow.language)
     query = select(*columns).join(PageRow, PageRow.id == ArticleRow.page_id).limit(1)

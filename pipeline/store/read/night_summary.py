@@ -83,7 +83,14 @@ class CrawlStats:
 
 
 def last_nights(database: Database) -> tuple[LastNight, ...]:
-    """Return the sites that were crawled in the newest night, by name."""
+    """Return the sites that were crawled in the newest night, by name.
+
+    Args:
+        database: The archive.
+
+    Returns:
+        One entry for each site, with its newest crawl and the cleans after it.
+    """
     with database.read() as db:
         newest = db.scalar(select(func.max(RunRow.started_at)).where(RunRow.kind == "crawl"))
         if newest is None:
@@ -136,7 +143,16 @@ def _last_night(
 
 
 def list_crawl_stats(database: Database, site: str, limit: int) -> tuple[CrawlStats, ...]:
-    """List the newest crawls of a site, oldest first."""
+    """List the newest crawls of a site, oldest first.
+
+    Args:
+        database: The archive.
+        site: The id of the site.
+        limit: The most crawls to return.
+
+    Returns:
+        The figures of each crawl.
+    """
     query = (
         select(*RUN_COLUMNS)
         .where(RunRow.site == site, RunRow.kind == "crawl")
@@ -219,7 +235,16 @@ def _new_stories_by_run(
 
 
 def sample_story_stats(database: Database, site: str, limit: int) -> StoryStats:
-    """Return the numbers of the stories of a site that were found last, at most `limit`."""
+    """Return the numbers of the stories of a site that were found last, at most `limit`.
+
+    Args:
+        database: The archive.
+        site: The id of the site.
+        limit: The most stories to look at.
+
+    Returns:
+        Shares and medians over these stories.
+    """
     query = (
         select(*STORY_COLUMNS)
         .join(PageRow, PageRow.id == ArticleRow.page_id)

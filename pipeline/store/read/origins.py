@@ -81,7 +81,16 @@ def article_origin(database: Database, page: int) -> ArticleOrigin | None:
 
 
 def article_origins(db: Connection, pages: Sequence[int]) -> dict[int, ArticleOrigin]:
-    """Return what the articles of pages were made of, by page."""
+    """Return what the articles of pages were made of, by page.
+
+    Args:
+        db: A connection that reads.
+        pages: Ids of articles.
+
+    Returns:
+        The digest and size of the bytes, the parts with those that are missing, and what the live
+        page shows now.
+    """
     query = (
         select(
             PageRow.id,

@@ -139,7 +139,15 @@ def list_run_entries(database: Database, page: int, limit: int) -> tuple[RunEntr
 
 
 def get_provenance(database: Database, page: int) -> Provenance | None:
-    """Return what the article of a page was made from, or None if the page is no article."""
+    """Return what the article of a page was made from, or None if the page is no article.
+
+    Args:
+        database: The archive.
+        page: The id of the page.
+
+    Returns:
+        Digest, recipe and run.
+    """
     query: Select[*tuple[Any, ...]] = select(
         CleanResultRow.chosen_metadata,
         PayloadRow.digest,

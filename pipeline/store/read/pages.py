@@ -110,6 +110,13 @@ def find_page(database: Database, id_or_url: str) -> PageView | None:
     """Find a page by its id or by any spelling of its URL.
 
     A URL that no page has leads to the stored story of which it is another edition.
+
+    Args:
+        database: The archive.
+        id_or_url: A number in digits, or a URL.
+
+    Returns:
+        The page, or None. A URL that was taken down leads to what is left of its page.
     """
     is_id = id_or_url.isdecimal() and len(id_or_url) <= MAX_ID_DIGITS
     condition = PageRow.url_key == page_key(id_or_url)
@@ -148,7 +155,15 @@ def find_page(database: Database, id_or_url: str) -> PageView | None:
 
 
 def follow_redirects(database: Database, page: PageView) -> PageView:
-    """Return the page to which a page redirects, the story of a part, or the page itself."""
+    """Return the page to which a page redirects, the story of a part, or the page itself.
+
+    Args:
+        database: The archive.
+        page: Any page.
+
+    Returns:
+        The page at the end of the redirects.
+    """
     redirect = case((PageRow.outcome == Outcome.REDIRECTED, PageRow.redirect_to))
     target = select(func.coalesce(PageRow.part_of, redirect))
     seen = {page.id}
@@ -195,6 +210,13 @@ def list_revisions(database: Database, page_id: int) -> tuple[RevisionView, ...]
     """List the revisions of a page, oldest first.
 
     The last time of a revision that is still current is the last fetch that matched its bytes.
+
+    Args:
+        database: The archive.
+        page_id: The id of the page.
+
+    Returns:
+        The revisions with their texts; none for a page that is no article.
     """
     revisions = (
         select(

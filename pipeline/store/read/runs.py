@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, case, func, select
 
 from pipeline.core.errors import NightdeskError
 from pipeline.core.models import Outcome, ResultStatus, UrlKind
@@ -30,6 +30,12 @@ from pipeline.store.db.sql import fetch_as, storable
 RECENT = timedelta(days=3)  # `recent_crawls` returns all crawls of this time
 
 ReasonCounts = dict[tuple[str, str], int]  # (outcome, reason) → entries
+
+
+IS_SHOWN = PageRow.hidden_at.is_(None)
+# A hidden page keeps its entry, so that the ledger adds up, and loses its name.
+SHOWN_URL = case((IS_SHOWN, PageRow.url), else_="").label("url")
+SHOWN_DETAIL = case((IS_SHOWN, LedgerEntryRow.detail), else_="").label("detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,13 @@ def as_it_is_now(database: Database, run: RunView) -> RunView:
     """Return a run whose process has died as interrupted, although nothing has closed it yet.
 
     Such a run is left from a kill, or comes with a backup that was made during it.
+
+    Args:
+        database: The archive.
+        run: A run as its row says.
+
+    Returns:
+        The run with the status `interrupted`, or the same run.
     """
     if run.status != "running":
         return run
@@ -205,13 +218,13 @@ def run_log(
         RunRow.kind,
         PageRow.site,
         PageRow.kind,
-        PageRow.url,
+        SHOWN_URL,
         LedgerEntryRow.outcome,
         LedgerEntryRow.reason,
         LedgerEntryRow.status,
         LedgerEntryRow.bytes,
         LedgerEntryRow.at,
-        LedgerEntryRow.detail,
+        SHOWN_DETAIL,
     )
     query = (
         query.join(RunRow, RunRow.id == LedgerEntryRow.run_id)
@@ -248,14 +261,14 @@ def list_outcomes(
     query: Select[*tuple[Any, ...]] = select(
         LedgerEntryRow.page_id,
         PageRow.kind,
-        PageRow.url,
+        SHOWN_URL,
         LedgerEntryRow.outcome,
         LedgerEntryRow.reason,
         LedgerEntryRow.status,
         LedgerEntryRow.bytes,
         LedgerEntryRow.elapsed_ms,
         LedgerEntryRow.at,
-        LedgerEntryRow.detail,
+        SHOWN_DETAIL,
     )
     query = query.join(PageRow, PageRow.id == LedgerEntryRow.page_id)
     query = query.where(LedgerEntryRow.run_id == run, LedgerEntryRow.page_id > after)
@@ -264,7 +277,7 @@ def list_outcomes(
     if reason is not None:
         query = query.where(LedgerEntryRow.reason == reason)
     if url:
-        query = query.where(PageRow.url.icontains(storable(url), autoescape=True))
+        query = query.where(PageRow.url.icontains(storable(url), autoescape=True), IS_SHOWN)
     with database.read() as db:
         return fetch_as(db, query.order_by(LedgerEntryRow.page_id).limit(limit), LedgerEntryView)
 
@@ -302,6 +315,13 @@ def removed_by_rule(database: Database, run_id: int) -> dict[str, int]:
     """Count the blocks that each rule removed from the pages of a clean, most first.
 
     It counts the results that are accepted now for the newest payload of each page.
+
+    Args:
+        database: The archive.
+        run_id: The number of a clean.
+
+    Returns:
+        The numbers of blocks by the name of the rule.
     """
     query = (
         select(CleanResultRow.removed)

@@ -159,7 +159,15 @@ def iter_changes(
 
 
 def count_changes(database: Database, wanted: ChangeQuery) -> Counter[ChangeKind]:
-    """Count changes by kind. The search of the query is left out."""
+    """Count changes by kind. The search of the query is left out.
+
+    Args:
+        database: The archive.
+        wanted: Which changes count.
+
+    Returns:
+        The number of each kind. Kinds without a change are absent.
+    """
     query = select(ChangeRow.kind, func.count()).join(
         ArticleRow, ArticleRow.page_id == ChangeRow.page_id
     )
@@ -174,7 +182,15 @@ def count_changes(database: Database, wanted: ChangeQuery) -> Counter[ChangeKind
 def changed_texts(
     database: Database, changes: Sequence[ChangeView]
 ) -> dict[tuple[int, int], ChangedTexts]:
-    """Return the texts of changes, by article and number of the new revision."""
+    """Return the texts of changes, by article and number of the new revision.
+
+    Args:
+        database: The archive.
+        changes: Changes with a new revision; others are left out.
+
+    Returns:
+        Titles and texts before and after.
+    """
     wanted = {(change.article, change.revision) for change in changes if change.revision}
     texts: dict[tuple[int, int], ChangedTexts] = {}
     if not wanted:

@@ -30,7 +30,15 @@ class Visit:
 
 
 def list_visits(database: Database, page: int) -> tuple[Visit, ...]:
-    """Return the visits of a page that met bytes, oldest first, at most one a second."""
+    """Return the visits of a page that met bytes, oldest first, at most one a second.
+
+    Args:
+        database: The archive.
+        page: The id of the page.
+
+    Returns:
+        Visits with the digest of the bytes that the page had then, also where these were not new.
+    """
     visits: dict[datetime, Visit] = {}
     media_types: dict[str, str] = {}
     for fetch in page_fetches(database, page):

@@ -113,7 +113,15 @@ class CountTable:
 
 
 def column_names(texts: Sequence[str], reserved: Iterable[str] = ()) -> list[str]:
-    """Return a name of its own for each query: its text, with a number where that is taken."""
+    """Return a name of its own for each query: its text, with a number where that is taken.
+
+    Args:
+        texts: The queries as they were typed.
+        reserved: Names that other columns have.
+
+    Returns:
+        A name for each query, in the same order.
+    """
     taken = set(reserved)
     names: list[str] = []
     for query in texts:

@@ -37,7 +37,14 @@ class FtsDialect:
     has_pairs: bool = False
 
     def write(self, node: Node) -> str:
-        """Write a query tree."""
+        """Write a query tree.
+
+        Args:
+            node: The root of the tree, or a part of it.
+
+        Returns:
+            An expression of FTS5, in which each token stands in quotes.
+        """
         if isinstance(node, Term):
             return self._write_term(node)
         if isinstance(node, DateRange):

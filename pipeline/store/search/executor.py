@@ -31,7 +31,16 @@ SQLITE_MATCHES = (
 
 
 def newest_keys(db: Connection, query: IndexQuery, limit: int) -> list[int]:
-    """Return the newest order keys that match, at most `limit`, newest first."""
+    """Return the newest order keys that match, at most `limit`, newest first.
+
+    Args:
+        db: A connection that reads.
+        query: The query as the dialect of the database writes it.
+        limit: The most keys.
+
+    Returns:
+        Order keys of articles.
+    """
     if not query.match:
         return _newest_of_all(db, query, limit)
     if not query.postfilter:
@@ -50,7 +59,16 @@ def all_keys(db: Connection, query: IndexQuery) -> list[int]:
 
 
 def matching_keys(db: Connection, query: IndexQuery, candidates: Sequence[int]) -> set[int]:
-    """Return those of a few order keys that match."""
+    """Return those of a few order keys that match.
+
+    Args:
+        db: A connection that reads.
+        query: The query as the dialect of the database writes it.
+        candidates: Order keys of articles.
+
+    Returns:
+        The order keys that match.
+    """
     keys = [key for key in candidates if query.start <= key < query.end]
     if not query.match or not keys:
         return set(keys)

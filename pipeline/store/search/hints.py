@@ -124,7 +124,14 @@ def _most_frequent_similar(db: Connection, word: str) -> str:
 
 
 def similar_words(word: str) -> list[str]:
-    """Return all words that differ from a word in one letter, or by two swapped neighbours."""
+    """Return all words that differ from a word in one letter, or by two swapped neighbours.
+
+    Args:
+        word: A word as the index has it.
+
+    Returns:
+        The words, each once, without the word itself. Letters are those of the script of the word.
+    """
     if not MIN_LETTERS <= len(word) <= MAX_LETTERS or not word.isalpha():
         return []
     alphabet = next((letters for letters in ALPHABETS if set(word) <= set(letters)), "")

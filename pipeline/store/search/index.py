@@ -120,7 +120,14 @@ def index_pending(
 
 
 def select_unindexed(site: str | None) -> Select[int]:
-    """Select the articles that the index does not have, or not with today's tokens."""
+    """Select the articles that the index does not have, or not with today's tokens.
+
+    Args:
+        site: The id of a site; None for all.
+
+    Returns:
+        A query for ids of articles.
+    """
     query = select(ArticleRow.page_id).where(ArticleRow.index_version == "")
     query = query.order_by(ArticleRow.page_id)
     if site:

@@ -89,7 +89,14 @@ def rank_matches(db: Connection, query: Query, plan: IndexQuery) -> list[tuple[i
 
 
 def score_matches(matches: Sequence[ScoredMatch]) -> list[tuple[int, int]]:
-    """Return (score, order key) of some matches, the best first."""
+    """Return (score, order key) of some matches, the best first.
+
+    Args:
+        matches: Matches with the places and numbers of their words.
+
+    Returns:
+        Pairs in descending order; equal scores have the newest first.
+    """
     if not matches:
         return []
     average_words = sum(match.word_count for match in matches) / len(matches) or 1.0

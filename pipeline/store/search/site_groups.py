@@ -13,7 +13,15 @@ NOTHING = And((EVERYTHING, Not(EVERYTHING)))
 
 
 def resolve_groups(db: Connection, query: Query) -> Query:
-    """Return the same query with sites in place of groups and countries."""
+    """Return the same query with sites in place of groups and countries.
+
+    Args:
+        db: A connection that reads.
+        query: A parsed query.
+
+    Returns:
+        A query in which `group:` and `country:` name sites. One that no site has finds nothing.
+    """
     if query.tree is None or not _has_groups(query.tree):
         return query
     sites: dict[tuple[str, str], list[str]] = {}

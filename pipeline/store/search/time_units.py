@@ -10,7 +10,15 @@ LABEL_LENGTHS = {"day": 10, "week": 10, "month": 7, "year": 4}  # letters of an 
 
 
 def start_of(day: date, unit: str) -> date:
-    """Return the first day of the day, week, month or year that a day is in."""
+    """Return the first day of the day, week, month or year that a day is in.
+
+    Args:
+        day: Any day.
+        unit: `day`, `week` (from Monday, ISO 8601), `month` or `year`.
+
+    Returns:
+        The first day.
+    """
     if unit == "day":
         return day
     if unit == "week":
@@ -21,7 +29,15 @@ def start_of(day: date, unit: str) -> date:
 
 
 def next_start(start: date, unit: str) -> date:
-    """Return the first day of the next day, week, month or year."""
+    """Return the first day of the next day, week, month or year.
+
+    Args:
+        start: The first day of a unit, as `start_of` returns it.
+        unit: `day`, `week`, `month` or `year`.
+
+    Returns:
+        The first day after that unit.
+    """
     if unit == "day":
         return start + timedelta(days=1)
     if unit == "week":

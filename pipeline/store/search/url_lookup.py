@@ -27,6 +27,13 @@ def page_id_of_url(db: Connection, url: str) -> int | None:
 
     The scheme, `www`, a final slash, tracking parameters, and the marks of mobile and print
     editions make no difference: see `core.urls.story_key`.
+
+    Args:
+        db: A connection that reads.
+        url: An absolute URL.
+
+    Returns:
+        The id of the page; None where the archive has neither.
     """
     url = url.strip()
     if "://" not in url:

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from pipeline.cli.commands import demo
 from pipeline.cli.commands.demo import ExitCode
+from pipeline.cli.commands.init import command_for_cron
 from pipeline.config.settings import load_settings
 from pipeline.config.site import parse_site
 from pipeline.store.db import migrate
@@ -37,6 +38,17 @@ def test_init_makes_a_home_that_the_next_command_uses(tmp_path: Path) -> None:
     assert f"30 2 * * * {sys.executable} -m pipeline --home '{home}' crawl" in made.out
     assert f"cd '{home}' && nightdesk add https://www.example.org/" in made.out
     assert "no site file here yet; 'nightdesk add URL' makes one" in nightdesk(home, "crawl").err
+
+
+def test_the_cron_line_has_an_absolute_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "my venv" / "bin" / "nightdesk"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    assert command_for_cron("my venv/bin/nightdesk") == f"'{program}'"
+    assert command_for_cron("no/such/nightdesk") == f"{sys.executable} -m pipeline"
 
 
 def test_init_leaves_what_is_there_and_says_so(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event
@@ -97,6 +98,35 @@ def test_a_page_is_leased_once_in_a_run_even_if_it_is_due_again_at_once(
 def lease_due(db: Connection, run: int, now: datetime) -> tuple[DueUrl, ...]:
     pages = leases.newest_due(db, run, SITE, now, 5)
     return leases.lease(db, run, SITE, pages, now, now + LEASE_DURATION)
+
+
+def test_all_due_pages_are_sorted_seldom_and_newly_due_ones_come_first(
+    archive: CrawlSession, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[bool] = []  # whether all due pages were sorted
+    newest_due = leases.newest_due
+
+    def counted(*args: Any) -> list[int]:
+        looks.append(len(args) < 7)
+        return newest_due(*args)
+
+    monkeypatch.setattr(leases, "newest_due", counted)
+    run, queue = archive.start_run(SITE), leases.LeaseQueue(SITE, look_after=4)
+    list_links(archive, run, links(*(url(f"s{number}") for number in range(30))))
+    leased: list[str] = []
+
+    def lease(at: datetime, times: int) -> None:
+        for _ in range(times):
+            with store.write() as db:
+                leased.extend(due.url for due in queue.lease(db, run, at, 2))
+
+    later = NIGHT + timedelta(minutes=2)
+    lease(NIGHT + timedelta(minutes=1), 5)
+    list_links(archive, run, links(url("late")), later)
+    lease(later, 12)
+    assert len(leased) == len(set(leased)) == 31
+    assert leased.index(url("late")) < 16
+    assert sum(looks) == 5, "for 4, 8 and 16 pages, the rest, and once in vain"
 
 
 def test_pages_that_were_leased_or_fetched_since_they_were_sorted_are_left_out(

@@ -14,6 +14,8 @@ from pipeline.store import read
 from pipeline.store.clean import rights
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
+from pipeline.store.maintenance import verify_derived
+from pipeline.store.maintenance.faults import EVERYTHING, VerifiedCounts
 from pipeline.store.read import ExportQuery
 from pipeline.store.search import index
 from tests.support.archive_factory import (
@@ -24,6 +26,7 @@ from tests.support.archive_factory import (
     Reply,
     capture,
     clean,
+    do,
     night,
     one,
     url,
@@ -111,3 +114,23 @@ def test_an_export_respects_reservations_and_counts_them(store: Database, tmp_pa
     records = [json.loads(row) for row in everything.read_text(encoding="utf8").splitlines()]
     assert [record["rights"] for record in records].count([]) == 1
     assert ["train: no (robots.txt: GPTBot)"] in [record["rights"] for record in records]
+
+
+@pytest.mark.usefixtures("two_articles")
+def test_verification_finds_rights_that_nobody_declared(
+    archive: CrawlSession, store: Database
+) -> None:
+    def wrong() -> list[str]:
+        counts = VerifiedCounts()
+        faults = verify_derived.check_articles(store, EVERYTHING, counts, lambda *_: None)
+        return [fault.sentence for fault in faults]
+
+    assert wrong() == []
+    do(store, "UPDATE article SET rights = '[]'")
+    (sentence,) = wrong()
+    assert "its rights are others than were declared" in sentence
+    # a new robots.txt waits for the next clean, which is no fault
+    declare(archive, ROBOTS, Reply(b"User-agent: CCBot\nDisallow: /tram"))
+    assert wrong() == []
+    follow(store)
+    assert wrong() == []

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from pipeline.core.blocks import BlockEmphasis
 from pipeline.core.models import (
     Block,
     BlockKind,
@@ -78,9 +79,10 @@ def test_an_extracted_page_that_an_older_version_stored_is_readable() -> None:
 def test_structure_links_and_figures_come_back() -> None:
     link = BlockLink(2, 7, "/seals")
     block = Block(BlockKind.TABLE, "A | seals", structure="t1 R2", links=(link,), cells=(1, 0, 5))
+    bold = Block(BlockKind.QUOTE, "A seal", emphasis=(BlockEmphasis(2, 6, "b"),))
     code = Block(BlockKind.CODE, "if seal: stay", structure="p3", source="if seal:\n    stay")
     figure = Figure("/seal.jpg", "A seal", "A seal waits", "Ivo Brandt", 1, (1, 2), "q4")
-    page = ExtractedPage("x", (block, code), figures=(figure,), base="/news/")
+    page = ExtractedPage("x", (block, bold, code), figures=(figure,), base="/news/")
     assert decode_extracted(*encode_extracted(page)) == page
 
 
@@ -90,15 +92,15 @@ def test_unknown_metadata_take_no_room() -> None:
 
 def test_the_number_of_the_format_need_not_come_first() -> None:
     page = ExtractedPage("x", metadata=COMPLETE)
-    reordered = b'{"extractors":"x","v":2,' + extracted_to_json(page).split(b",", 2)[2]
+    reordered = b'{"extractors":"x","v":3,' + extracted_to_json(page).split(b",", 2)[2]
     assert extracted_from_json(reordered) == page
     assert extracted_from_json(reordered.decode()) == page
 
 
-@pytest.mark.parametrize("stored", [b'{"v":3,"extractors":"x"}', b'{"extractors":"x"}', b"{}"])
+@pytest.mark.parametrize("stored", [b'{"v":4,"extractors":"x"}', b'{"extractors":"x"}', b"{}"])
 def test_an_extracted_page_of_an_unknown_format_is_refused_in_one_sentence(stored: bytes) -> None:
     with pytest.raises(
-        UnknownFormat, match=r"stored extracted page has .*reads format 1 and 2"
+        UnknownFormat, match=r"stored extracted page has .*reads format 1, 2 and 3"
     ) as error:
         decode_extracted(*compress(stored))
     assert "\n" not in str(error.value)

@@ -29,6 +29,44 @@ def shown(page: ExtractedPage) -> list[tuple[str, str, str, str]]:
     return [(each.image, each.alt, each.caption, each.credit) for each in page.figures]
 
 
+def test_stressed_parts_have_their_places() -> None:
+    page = read(
+        "<p>The <b>levy</b> is <a href='/l'>set <em>by  law</em></a>, says <code>a/1</code>, and"
+        " <strong>nobody <i>pays</i></strong><b> </b> it gladly in this town.</p>"
+    )
+    (block,) = [block for block in page.blocks if block.emphasis]
+    assert [(block.text[part.start : part.end], part.kind) for part in block.emphasis] == [
+        ("levy", "b"), ("by law", "i"), ("a/1", "c"), ("nobody pays", "b"), ("pays", "i"),
+    ]  # fmt: skip
+    assert [block.text[link.start : link.end] for link in block.links] == ["set by law"]
+
+
+def test_icons_and_code_in_lines_of_code_are_no_stress() -> None:
+    page = read(f"<p><i class='icon'></i>{TEXT}</p><pre><code><b>if</b> seal: stay</code></pre>")
+    assert not any(block.emphasis for block in page.blocks)
+    assert page.blocks[1].emphasis == ()
+
+
+def test_cells_below_a_high_cell_keep_their_columns() -> None:
+    page = read(
+        "<table><tr><th>Town</th><th>Year</th><th>Levy</th></tr>"
+        "<tr><td rowspan='2'>Lowmere</td><td>2024</td><td>4</td></tr>"
+        "<tr><td>2025</td><td>5</td></tr>"
+        "<tr><td colspan='2'>Both towns</td><td>9</td></tr></table>"
+    )
+    rows = [block for block in page.blocks if block.kind == "table"]
+    assert [row.cells for row in rows] == [(4, 4, 4), (7, 4, 1), (0, 4, 1), (10, 0, 1)]
+
+
+@pytest.mark.parametrize("span", ["0", "-1", "x", "99999", "9999999999"])
+def test_hostile_spans_of_cells_leave_a_table_readable(span: str) -> None:
+    cells = f"<td rowspan='{span}' colspan='{span}'>Lowmere</td><td>4</td>" * 3
+    page = read(f"<table>{f'<tr>{cells}</tr>' * 9}</table>")
+    rows = [block for block in page.blocks if block.kind == "table"]
+    assert len(rows) == 9
+    assert all(sum(map(bool, row.cells)) == 6 and len(row.cells) < 150 for row in rows)
+
+
 @pytest.mark.parametrize(
     "markup",
     [

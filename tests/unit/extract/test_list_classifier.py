@@ -82,6 +82,28 @@ def test_the_longer_the_story_the_surer_a_list_must_be() -> None:
     assert clean(certain).reason is Reason.LISTING
 
 
+@pytest.mark.parametrize(
+    ("modules", "linked_lines", "probability", "outcome"),
+    [
+        (0, 4, 0.68, Outcome.ARCHIVED),
+        (4, 5, 0.68, Outcome.ARCHIVED),
+        (0, 4, 0.75, Outcome.NOT_ARTICLE),
+        (0, 6, 0.68, Outcome.NOT_ARTICLE),
+        (5, 0, 0.68, Outcome.NOT_ARTICLE),
+        (30, 90, 0.55, Outcome.ARCHIVED),
+    ],
+)
+def test_the_fewer_other_pages_a_page_names_the_surer_a_list_must_be(
+    modules: int, linked_lines: int, probability: float, outcome: Outcome
+) -> None:
+    """A recipe and an entry of a dictionary have short lines of one look, but few links."""
+    evidence = ListEvidence(probability, modules, linked_lines)
+    extracted = replace(
+        extract(RawPage(1, STORIES["short story beside headlines"])), list_evidence=evidence
+    )
+    assert clean(extracted).outcome is outcome
+
+
 def test_a_page_of_an_older_version_has_no_evidence_and_stays_an_article() -> None:
     extracted = replace(extract(RawPage(1, STORIES["listicle"])), list_evidence=None)
     stored = extracted_from_json(extracted_to_json(extracted))

@@ -9,7 +9,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from pipeline.core.blocks import Block, BlockKind, BlockLink, Figure
+from pipeline.core.blocks import Block, BlockEmphasis, BlockKind, BlockLink, Figure
 from pipeline.core.story import Story
 from pipeline.story.html import HtmlStyle, to_html
 from pipeline.story.markdown import to_markdown
@@ -87,6 +87,66 @@ def test_any_text_comes_back_in_a_cell_and_in_a_link() -> None:
         markdown = to_markdown(Story((link,), base="https://n.example/"))
         assert texts(markdown) == [f"See {text} now"], markdown
         assert kinds(markdown) == ["paragraph_open", "inline"]
+
+
+def emphasized(text: str, chooser: random.Random) -> Block:
+    """Return a block with a link and with stressed parts that may lie in each other."""
+    cuts = sorted(chooser.choices(range(len(text) + 1), k=4))
+    emphasis: list[BlockEmphasis] = []
+    for start, end in ((cuts[0], cuts[3]), (cuts[1], cuts[2])):
+        if start < end:
+            emphasis.append(BlockEmphasis(start, end, chooser.choice("bic")))
+    links = (BlockLink(cuts[0], cuts[2], "/a"),) if cuts[0] < cuts[2] else ()
+    links = links if chooser.random() < 0.3 else ()
+    return Block(BlockKind.PARAGRAPH, text, links=links, emphasis=tuple(emphasis))
+
+
+def test_any_text_comes_back_with_stressed_parts_in_it() -> None:
+    chooser = random.Random(11)
+    for text in hostile_texts(3000):
+        block = emphasized(f"x {text} x", chooser)
+        markdown = to_markdown(Story((block,), base="https://n.example/"))
+        (inline,) = [token for token in READER.parse(markdown) if token.type == "inline"]
+        assert "".join(child.content for child in inline.children or ()) == block.text, markdown
+        assert kinds(markdown) == ["paragraph_open", "inline"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "markdown", "html"),
+    [
+        ([(4, 8, "b")], "See **this** word", "See <strong>this</strong> word"),
+        ([(3, 9, "i")], "See *this* word", "See<em> this </em>word"),
+        ([(4, 8, "c")], "See `this` word", "See <code>this</code> word"),
+        ([(4, 8, "i"), (4, 8, "b")], "See ***this*** word", "<strong><em>this</em></strong>"),
+        ([(4, 6, "b"), (6, 8, "b")], "See **this** word", "<strong>this</strong>"),
+        ([(4, 6, "b"), (6, 8, "i")], "See **th**is word", "<strong>th</strong><em>is</em>"),
+        ([(9, 13, "b"), (0, 3, "b")], "**See** this **word**", "this <strong>word</strong>"),
+    ],
+)
+def test_stressed_parts_are_marked(
+    parts: list[tuple[int, int, str]], markdown: str, html: str
+) -> None:
+    emphasis = tuple(BlockEmphasis(*part) for part in parts)
+    story = Story((Block(BlockKind.PARAGRAPH, "See this word", emphasis=emphasis),))
+    assert to_markdown(story) == markdown
+    assert html in to_html(story)
+
+
+def test_a_stressed_part_of_a_link_leaves_one_link() -> None:
+    links, emphasis = (BlockLink(0, 8, "/a"),), (BlockEmphasis(4, 13, "b"),)
+    block = Block(BlockKind.PARAGRAPH, "See this word", links=links, emphasis=emphasis)
+    story = Story((block,), base="https://n.example/")
+    assert to_markdown(story) == "[See **this**](https://n.example/a) **word**"
+    assert to_html(story).count("<a ") == 1
+
+
+def test_a_heading_is_not_bold_as_a_whole() -> None:
+    whole, part = (BlockEmphasis(0, 8, "b"),), (BlockEmphasis(4, 8, "b"),)
+    assert (
+        to_markdown(Story((Block(BlockKind.HEADING, "See this", emphasis=whole),))) == "## See this"
+    )
+    story = Story((Block(BlockKind.HEADING, "See this", emphasis=part),))
+    assert to_markdown(story) == "## See **this**"
 
 
 @pytest.mark.parametrize(

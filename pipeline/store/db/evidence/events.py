@@ -75,7 +75,16 @@ class Event:
 
 
 def write(db: Connection, archive: str, fields: Mapping[str, Any]) -> int:
-    """Append an event with these private fields, and return the number of its leaf."""
+    """Append an event with these private fields, and return the number of its leaf.
+
+    Args:
+        db: A connection in a transaction.
+        archive: The UUID of the archive.
+        fields: What the event is about, as values of JSON. Its kind is among them.
+
+    Returns:
+        The number of the leaf, from 0.
+    """
     number, salt = read_end(db).size, os.urandom(SALT_BYTES)
     leaf = {
         "type": LeafType.EVENT,
@@ -153,7 +162,15 @@ def read_end(db: Connection, run: int = 0) -> LogEnd:
 
 
 def events(db: Connection, *kinds: EventKind) -> tuple[Event, ...]:
-    """Return the events of some kinds in the order of the log; of all kinds without any."""
+    """Return the events of some kinds in the order of the log; of all kinds without any.
+
+    Args:
+        db: A connection that reads.
+        *kinds: The kinds to return.
+
+    Returns:
+        The events with their private fields, as far as these were not deleted.
+    """
     query = select(LogEventRow.leaf, LogEventRow.kind, LogEventRow.at, LogEventRow.fields)
     if kinds:
         query = query.where(LogEventRow.kind.in_(kinds))
@@ -174,6 +191,12 @@ def current_key(db: Connection) -> str:
     """Return the public key that signs now, Base64; "" where there is none.
 
     A copy has no key until it logs one, unless the archive was handed over to it.
+
+    Args:
+        db: A connection that reads.
+
+    Returns:
+        The 32 bytes of an Ed25519 key (RFC 8032) in Base64.
     """
     changes = events(db, EventKind.KEY, EventKind.IMPORT)
     key = ""

@@ -68,7 +68,14 @@ def save(
 
 
 def tokens(db: Connection) -> tuple[StoredToken, ...]:
-    """Return all tokens, oldest first."""
+    """Return all tokens, oldest first.
+
+    Args:
+        db: A connection that reads.
+
+    Returns:
+        Each token (RFC 3161) with the checkpoint that it stamps.
+    """
     query = (
         select(
             CheckpointRow.note,
