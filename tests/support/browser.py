@@ -10,7 +10,7 @@ import shutil
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,7 +41,8 @@ class Screen:
     scheme: str
 
 
-DESKTOP, PHONE = Screen(1280, 800, "light"), Screen(360, 740, "dark")
+DESKTOP, PHONE = Screen(1280, 800, "light"), Screen(390, 844, "dark")
+OTHER_SCHEME = {"light": "dark", "dark": "light"}  # in which only contrasts may differ
 SERIOUS_IMPACTS = ("serious", "critical")
 # Rules without a check of these impacts are disabled, and only what is reported leaves the page:
 # both make axe-core several times faster.
@@ -59,6 +60,11 @@ AXE_PROGRAM = """async impacts => {
         impact: violation.impact, id: violation.id,
         nodes: violation.nodes.slice(0, 2).map(node => node.html.slice(0, 120)),
     }));
+}"""
+CONTRAST_PROGRAM = """async () => {
+    const options = {iframes: false, resultTypes: ['violations'], runOnly: ['color-contrast']};
+    const {violations} = await axe.run(document, options);
+    return violations.map(violation => violation.nodes[0].html.slice(0, 120));
 }"""
 NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -189,6 +195,10 @@ def _page_faults(page: Any, url: str, with_axe: bool) -> Iterator[str]:
             _set_screen(page, screen)
         for fault in _screen_faults(page, with_axe):
             yield f"{fault}, at {screen.width} px"
+        if with_axe:
+            _set_screen(page, replace(screen, scheme=OTHER_SCHEME[screen.scheme]))
+            for node in page.evaluate(CONTRAST_PROGRAM):
+                yield f"contrast: {node}, at {screen.width} px, {OTHER_SCHEME[screen.scheme]}"
 
 
 def _set_screen(page: Any, screen: Screen) -> None:
