@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 
 from pipeline.config.settings import load_settings
 from pipeline.store.db.engine import Database
+from pipeline.store.db.row_classes import Base, complete_indexes
 from pipeline.store.db.schema import OUTSIDE_MODELS
-from pipeline.store.db.types import Base, PostgresJson, UTCDateTime, complete_indexes
+from pipeline.store.db.types import PostgresJson, UTCDateTime
 
 
 def _is_model(name: str | None, kind: str, _parents: object) -> bool:

@@ -160,6 +160,7 @@ ONLY = {
 }
 # Who may read the environment, and why.
 ENVIRONMENT_READERS = {
+    "pipeline.config.home_folder",  # the variables of the home folder and the archive
     "pipeline.config.settings",
     "pipeline.scheduler.service",  # it gives its environment to its children
     "pipeline.scheduler.child_runs",

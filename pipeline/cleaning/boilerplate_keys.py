@@ -51,7 +51,9 @@ def normalize_text(text: str) -> str:
     Returns:
         The line as it is compared with other lines and headlines.
     """
-    normalized = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    normalized = " ".join(text.casefold().split())
     start, end = 0, len(normalized)
     while start < end and not normalized[start].isalnum():
         start += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline.cleaning import apply_rules, boilerplate_keys
 from pipeline.cleaning.regression_guard import (
@@ -147,8 +148,18 @@ def article_links(page_url: str, row: StoredResult) -> tuple[StoryLink, ...]:
         page_url: The address of its page.
         row: The result.
     """
-    removed = {block.index for block in row.result.removed}
-    return story_links(raw_links(row.blocks, removed), base_address(page_url, row.base))
+    return _links_of_row(page_url, row).resolve()
+
+
+@dataclass(frozen=True, slots=True)
+class _PageLinks:
+    """The links of a text as its page has them, and the address that they are relative to."""
+
+    links: tuple[StoryLink, ...] = ()
+    base: str = ""
+
+    def resolve(self) -> tuple[StoryLink, ...]:
+        return story_links(self.links, self.base)
 
 
 def _changed_links(
@@ -159,19 +170,29 @@ def _changed_links(
     is_article_unchanged: bool,
 ) -> tuple[StoryLink, ...] | None:
     """Return the links of an article; None where the archive has the same."""
-    old_links = article_links(page.url, before) if before is not None else ()
+    old_links = _links_of_row(page.url, before) if before is not None else _PageLinks()
     links = _links_of_result(page, new) if new is not None else old_links
-    return None if is_article_unchanged and links == old_links else links
+    if is_article_unchanged and links == old_links:
+        return None
+    resolved = links.resolve()
+    if is_article_unchanged and resolved == old_links.resolve():
+        return None
+    return resolved
 
 
-def _links_of_result(page: CleanInput, new: NewResult) -> tuple[StoryLink, ...]:
+def _links_of_row(page_url: str, row: StoredResult) -> _PageLinks:
+    removed = {block.index for block in row.result.removed}
+    return _PageLinks(raw_links(row.blocks, removed), base_address(page_url, row.base))
+
+
+def _links_of_result(page: CleanInput, new: NewResult) -> _PageLinks:
     removed = {block.index for block in new.result.removed}
     for period in page.periods:
         if period.extracted_page_id == new.extracted_page_id:
             extracted = period.extracted
             base = base_address(page.url, extracted.base)
-            return story_links(raw_links(extracted.blocks, removed), base)
-    return ()
+            return _PageLinks(raw_links(extracted.blocks, removed), base)
+    return _PageLinks()
 
 
 def _is_accepted(row: StoredResult) -> bool:

@@ -47,7 +47,7 @@ def completion_script(program: str, variable: str, shell: str) -> str:
 
 def complete_site(incomplete: str) -> list[str]:
     """Return the ids of site files that begin with what was typed. Errors complete nothing."""
-    from pipeline.config.settings import find_home_folder
+    from pipeline.config.home_folder import find_home_folder
     from pipeline.core.errors import NightdeskError
 
     words = typed_words()

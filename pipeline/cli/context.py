@@ -43,6 +43,17 @@ class AppContext:
         return load_settings(self._home, database_url=self._database_url)
 
     @property
+    def database_url(self) -> str:
+        """Return the address of the archive. Raises ConfigError."""
+        from pipeline.config.home_folder import find_database_url
+
+        if "settings" not in self.__dict__:
+            address = find_database_url(self._home, self._database_url)
+            if address is not None:
+                return address
+        return self.settings.database_url
+
+    @property
     def given_home(self) -> Path | None:
         """Return the folder that `--home` names, whether it is there or not."""
         return self._home
@@ -50,7 +61,7 @@ class AppContext:
     @property
     def home(self) -> Path:
         """Return the home folder, also where its settings are wrong."""
-        from pipeline.config.settings import find_home_folder
+        from pipeline.config.home_folder import find_home_folder
 
         return find_home_folder(self._home)
 
@@ -68,7 +79,7 @@ class AppContext:
         from pipeline.store.db import migrate
         from pipeline.store.db.engine import Database
 
-        database = Database(self.settings.database_url)
+        database = Database(self.database_url)
         migrate.ensure(database, create=create, announce=print_error)
         return database
 

@@ -1,7 +1,7 @@
 """Settings of the application, from flags, `NIGHTDESK_*` variables, `nightdesk.toml` and defaults.
 
-No other module reads these variables. Relative paths start at the home folder, which is the folder
-that holds `config/`.
+Only `home_folder` reads some of these variables, too. Relative paths start at the home folder,
+which is the folder that holds `config/`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import tomllib
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,12 +19,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pipeline._version import __version__
 from pipeline.config.error_messages import explain_validation, suggest_key
+from pipeline.config.home_folder import (
+    CHECKOUT_FOLDER,
+    DEFAULT_DATABASE_URL,
+    ENV_PREFIX,
+    SQLITE,
+    anchor_database_url,
+    find_home_folder,
+    read_settings_file,
+)
 from pipeline.config.watch import Watch
 from pipeline.core.errors import ConfigError
 from pipeline.core.suggestions import closest_name
 
-CHECKOUT_FOLDER = Path(__file__).parents[2]
-ENV_PREFIX = "NIGHTDESK_"
 BROWSERS = (
     "chromium-headless-shell",
     "chromium",
@@ -34,7 +40,6 @@ BROWSERS = (
     "google-chrome-stable",
 )
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-SQLITE = "sqlite:///"
 
 
 class Settings(BaseModel):
@@ -44,7 +49,7 @@ class Settings(BaseModel):
         extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True
     )
 
-    database_url: str = "sqlite:///var/nightdesk.db"
+    database_url: str = DEFAULT_DATABASE_URL
     """The archive: SQLite (`sqlite:///path`) or PostgreSQL (`postgresql://…`)."""
     contact: str = ""
     """Mail address or web page where a site's owner can reach you. Each request sends it."""
@@ -98,10 +103,7 @@ class Settings(BaseModel):
         values["signing_key"] = self.home / self.signing_key
         if self.checkpoint_folder:
             values["checkpoint_folder"] = str(self.home / self.checkpoint_folder)
-        path = self.database_url.removeprefix(SQLITE)
-        is_relative = path != self.database_url and not path.startswith("/")
-        if is_relative and path not in ("", ":memory:"):
-            values["database_url"] = f"{SQLITE}{self.home / path}"
+        values["database_url"] = anchor_database_url(self.database_url, self.home)
         return self
 
     @model_validator(mode="after")
@@ -176,35 +178,6 @@ class Settings(BaseModel):
         return self.workers or os.cpu_count() or 1
 
 
-def find_home_folder(given: Path | None = None) -> Path:
-    """Find the folder that holds `config/`.
-
-    It is the given folder, else that of NIGHTDESK_HOME, else the working folder if it has a
-    `config/nightdesk.toml`, else the checkout, else the working folder. There is no checkout where
-    Nightdesk was installed from a wheel.
-
-    Raises:
-        ConfigError: If a named folder is not there or cannot be read.
-    """
-    named = given
-    if named is None and os.environ.get(ENV_PREFIX + "HOME"):
-        named = Path(os.environ[ENV_PREFIX + "HOME"])
-    if named is None:
-        for folder in (Path.cwd(), CHECKOUT_FOLDER):
-            if (folder / "config" / "nightdesk.toml").is_file():
-                return folder
-        return Path.cwd()
-    try:
-        is_folder = named.is_dir()
-    except OSError as error:
-        raise ConfigError(
-            f"{named}: cannot be read ({error.strerror}); check its permissions"
-        ) from None
-    if not is_folder:
-        raise ConfigError(f"{named}: no such folder; --home names the folder that holds config/")
-    return named.resolve()
-
-
 def load_settings(home: Path | None = None, **flags: Any) -> Settings:
     """Load the settings in force.
 
@@ -228,14 +201,7 @@ def load_settings(home: Path | None = None, **flags: Any) -> Settings:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    values = read_settings_file(path)
     known = _known_keys()
     for key in values:
         if key not in known:

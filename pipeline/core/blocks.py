@@ -102,7 +102,9 @@ class Block:
     @property
     def link_share(self) -> float:
         """Return the share of the text that is inside links, 0.0 to 1.0."""
-        return min(1.0, self.linked / len(self.text)) if self.text else 0.0
+        if not self.linked or not self.text:
+            return 0.0
+        return min(1.0, self.linked / len(self.text))
 
     @property
     def container(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,23 +33,22 @@ EXTRACTION_SECONDS, EXTRACTION_MEMORY_MB = 10.0, 1024  # of one page
 
 
 def measure(pages: Path, home: Path, report: Callable[[str], None]) -> None:
-    """Report what each of the three costs for one page.
+    """Report what each of these costs for one page, and what a full clean costs beside extraction.
 
     Args:
         pages: Folder with HTML files.
         home: Home folder to create.
-        report: Gets one line for each of the three.
+        report: Gets one line for each figure.
     """
-    address = f"sqlite:///{home / 'var' / 'nightdesk.db'}"
-    (home / "config" / "sites").mkdir(parents=True)
-    (home / "config" / "sites" / "bench.toml").write_text(SITE, encoding="utf8")
-    page_count = _fill(pages, address)
+    page_count = make_archive(pages, home)
     command = [sys.executable, "-m", "pipeline", "--home", str(home), "clean", "--json"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("NIGHTDESK_")}
     full = cost_of(command, environment).cpu / page_count
     report(_line("cleaned in full", full, full))
+    alone = _cost_of_extraction(pages, home.parent, environment) / page_count
+    report(_line("of this, all but the extraction", max(full - alone, 1e-6), full))
     site = parse_site("bench", CHANGED_SITE, "bench")
-    store = Database(address)
+    store = Database(_address(home))
     try:
         seconds = _clean_again(store, site, 1) / page_count
         report(_line("rules applied again after a change of rules", seconds, full))
@@ -57,6 +56,29 @@ def measure(pages: Path, home: Path, report: Callable[[str], None]) -> None:
         report(_line("checked, nothing changed", seconds, full))
     finally:
         store.close()
+
+
+def make_archive(pages: Path, home: Path) -> int:
+    """Store pages in a new archive as the pages of one site; return how many there are.
+
+    Args:
+        pages: Folder with HTML files.
+        home: Home folder to create.
+    """
+    (home / "config" / "sites").mkdir(parents=True)
+    (home / "config" / "sites" / "bench.toml").write_text(SITE, encoding="utf8")
+    return _fill(pages, _address(home))
+
+
+def _address(home: Path) -> str:
+    return f"sqlite:///{home / 'var' / 'nightdesk.db'}"
+
+
+def _cost_of_extraction(pages: Path, folder: Path, environment: Mapping[str, str]) -> float:
+    """Return the CPU seconds of the extraction of the pages into one file."""
+    command = [sys.executable, "-m", "pipeline", "extract", str(pages)]
+    command += ["--output", str(folder / "extracted.jsonl")]
+    return cost_of(command, environment).cpu
 
 
 def _line(name: str, seconds: float, full: float) -> str:

@@ -93,6 +93,7 @@ SHORT_FORMS = (
             Figure("two processes to one, by CPU", r"reach # times", "1.46 (1,200)"),
         ),
     ),
+    ShortForm("start", ("--runs", "3"), "CPU of before: search .65 and show .69 times"),
     ShortForm(
         "search",
         ("--articles", "2000", "--engines", "sqlite", "--queries", "2"),

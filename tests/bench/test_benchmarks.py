@@ -136,6 +136,7 @@ def test_cleaning_again_is_measured_in_an_archive_of_its_own(tmp_path: Path) -> 
     second_night.measure(pages, tmp_path / "home", messages.append)
     assert [line.split(":")[0] for line in messages] == [
         "cleaned in full",
+        "of this, all but the extraction",
         "rules applied again after a change of rules",
         "checked, nothing changed",
     ]

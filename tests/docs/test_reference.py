@@ -19,7 +19,7 @@ from pipeline.config.site import Site
 from pipeline.core.errors import EXIT_CODE_MEANINGS, ExitCode
 from pipeline.core.outcomes import OUTCOME_MEANINGS, REASON_MEANINGS, Outcome, Reason
 from pipeline.monitoring.issues import IssueKind
-from pipeline.store.db.types import Base, role_of
+from pipeline.store.db.row_classes import Base, role_of
 from tests.support.documentation import DOCS, ROOT, pages, table
 
 CONFIG = ROOT / "config"

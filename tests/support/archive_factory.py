@@ -40,7 +40,7 @@ from pipeline.store.clean.types import PendingPayload
 from pipeline.store.codec.compression import decompress
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
-from pipeline.store.db.types import Base
+from pipeline.store.db.row_classes import Base
 
 SITE = "courier"
 NIGHT = datetime(2024, 3, 1, 2, 30, tzinfo=UTC)

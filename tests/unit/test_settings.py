@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.settings import (
+from pipeline.config.home_folder import (
     CHECKOUT_FOLDER,
-    Settings,
-    expand_variables,
+    TEXT_KEYS,
+    find_database_url,
     find_home_folder,
-    load_settings,
 )
+from pipeline.config.settings import Settings, expand_variables, load_settings
 from pipeline.core.errors import ConfigError
 
 
@@ -149,7 +149,7 @@ def test_the_home_is_the_working_folder_where_there_is_no_checkout(
 ) -> None:
     """A wheel brings no checkout: nothing may be written beside the installed packages."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.config.settings.CHECKOUT_FOLDER", tmp_path / "site-packages")
+    monkeypatch.setattr("pipeline.config.home_folder.CHECKOUT_FOLDER", tmp_path / "site-packages")
     assert find_home_folder() == tmp_path
 
 
@@ -159,3 +159,35 @@ def test_a_variable_holds_a_list_in_json(home: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("NIGHTDESK_ALERTS", "mailto://a")
     with pytest.raises(ConfigError, match="NIGHTDESK_ALERTS is not a list in JSON"):
         load_settings(home)
+
+
+def test_simple_settings_give_the_archive_without_checking_the_others(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in ("", 'contact = "me@example.org"\n', 'database_url = "sqlite:///news.db"\n'):
+        write(home, text)
+        assert find_database_url(home, None) == load_settings(home).database_url
+    monkeypatch.setenv("nightdesk_database_url", "sqlite:///other.db")
+    assert find_database_url(home, None) == load_settings(home).database_url
+    flag = "postgresql://me@host/news"
+    assert find_database_url(home, flag) == flag
+
+
+@pytest.mark.parametrize("text", ["crawls = 0\n", "unknown = 1\n", "contact = 1\n", "crawls = 2\n"])
+def test_settings_that_may_be_wrong_are_checked(home: Path, text: str) -> None:
+    write(home, text)
+    assert find_database_url(home, None) is None
+
+
+def test_a_variable_that_may_be_wrong_is_checked(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(home, "")
+    monkeypatch.setenv("NIGHTDESK_CRAWLS", "0")
+    assert find_database_url(home, None) is None
+
+
+def test_the_keys_that_are_not_checked_take_any_text() -> None:
+    for key in TEXT_KEYS:
+        field = Settings.model_fields[key]
+        assert (field.annotation, field.metadata) == (str, [])

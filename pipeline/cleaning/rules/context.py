@@ -69,12 +69,12 @@ class RuleContext:
     @cached_property
     def kept(self) -> tuple[TextLine, ...]:
         """Return the lines that no rule has removed so far."""
-        return tuple(line for line in self.lines if line.index not in self.removed)
+        return tuple([line for line in self.lines if line.index not in self.removed])
 
     @cached_property
     def prose(self) -> tuple[TextLine, ...]:
         """Return the kept lines that tell the story."""
-        return tuple(line for line in self.kept if line.is_prose)
+        return tuple([line for line in self.kept if line.is_prose])
 
     @cached_property
     def text(self) -> str:
@@ -120,7 +120,7 @@ def make_lines(
         blocks: The blocks of a page.
         line_stats: What other pages of the site show, by line key.
     """
-    return tuple(_make_line(index, block, line_stats) for index, block in enumerate(blocks))
+    return tuple([_make_line(index, block, line_stats) for index, block in enumerate(blocks)])
 
 
 def _make_line(index: int, block: Block, line_stats: Mapping[int, LineStats]) -> TextLine:

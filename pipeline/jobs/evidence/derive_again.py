@@ -7,6 +7,7 @@ with each night, so a result can be compared while its page has the same ones as
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -92,7 +93,8 @@ def apply_rules_again(
         ):
             after = pages[-1]
             with database.read() as db:
-                loaded = inputs.clean_inputs(db, pages, EXTRACTORS)
+                steps = inputs.clean_inputs(db, pages, EXTRACTORS, PAGES_PER_BATCH)
+                loaded = list(itertools.chain.from_iterable(steps))
             keys = {page.page_id: all_line_keys(page) for page in loaded}
             line_stats = session.line_stats(keys)
             for page in loaded:

@@ -9,12 +9,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import aliased
 
 from pipeline.core.models import ResultStatus
 from pipeline.store.clean import inputs
 from pipeline.store.clean.types import ReviewInput
 from pipeline.store.db.engine import Database
+from pipeline.store.db.row_classes import aliased
 from pipeline.store.db.schema import CleanResultRow, PageRow
 
 

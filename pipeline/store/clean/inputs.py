@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -126,45 +126,46 @@ def pages_by_payload(
 
 
 def clean_inputs(
-    db: Connection, pages: Sequence[int], extractors: str, provisional: Collection[int] = ()
-) -> tuple[CleanInput, ...]:
-    """Return the inputs to clean pages, in the order of the pages.
+    db: Connection,
+    pages: Sequence[int],
+    extractors: str,
+    pages_per_read: int,
+    provisional: Collection[int] = (),
+) -> Iterator[list[CleanInput]]:
+    """Yield the inputs to clean pages, in the order of the pages.
 
     Args:
         db: A transaction.
         pages: Ids of pages.
         extractors: The version of the extractors whose extracted pages are used.
+        pages_per_read: Pages whose extracted pages are in memory together at each step. All else
+            is read at once, since a query costs as much as some pages.
         provisional: Ids of the runs whose results are provisional.
     """
-    clean_inputs: list[CleanInput] = []
     for chunk in chunks(pages):
-        clean_inputs += _clean_inputs(db, chunk, extractors, provisional)
-    return tuple(clean_inputs)
-
-
-def _clean_inputs(
-    db: Connection, pages: Sequence[int], extractors: str, provisional: Collection[int]
-) -> list[CleanInput]:
-    rows = _pages(db, pages)
-    periods = _page_periods(db, pages)
-    extracted = _extracted_by_payload(db, _payload_ids(periods), extractors)
-    previous = _previous_articles(db, pages)
-    statuses = (ResultStatus.ACCEPTED, ResultStatus.REJECTED)
-    results = _results(db, pages, statuses, dict(extracted.values()))
-    clean_inputs: list[CleanInput] = []
-    for row in rows:
-        clean_inputs.append(
-            CleanInput(
-                page_id=row.id,
-                url=row.url,
-                announced=_announced(row),
-                periods=_payload_periods(periods[row.id], extracted),
-                previous=previous.get(row.id),
-                results=tuple(results[row.id]),
-                provisional=_provisional_payloads(results[row.id], provisional),
-            )
-        )
-    return clean_inputs
+        rows = _pages(db, chunk)
+        periods = _page_periods(db, chunk)
+        previous = _previous_articles(db, chunk)
+        results = _result_rows(db, chunk, (ResultStatus.ACCEPTED, ResultStatus.REJECTED))
+        for step in chunks(rows, pages_per_read):
+            step_periods = {row.id: periods[row.id] for row in step}
+            step_results = {row.id: results.get(row.id, ()) for row in step}
+            extracted = _extracted_by_payload(db, _payload_ids(step_periods), extractors)
+            stored = _stored_results(db, step_results, dict(extracted.values()))
+            clean_inputs: list[CleanInput] = []
+            for row in step:
+                clean_inputs.append(
+                    CleanInput(
+                        page_id=row.id,
+                        url=row.url,
+                        announced=_announced(row),
+                        periods=_payload_periods(periods[row.id], extracted),
+                        previous=previous.get(row.id),
+                        results=stored[row.id],
+                        provisional=_provisional_payloads(stored[row.id], provisional),
+                    )
+                )
+            yield clean_inputs
 
 
 def _provisional_payloads(
@@ -186,7 +187,7 @@ def review_inputs(db: Connection, pages: Sequence[int]) -> tuple[ReviewInput, ..
 def _review_inputs(db: Connection, pages: Sequence[int]) -> list[ReviewInput]:
     periods = _page_periods(db, pages)
     previous = _previous_articles(db, pages)
-    results = _results(db, pages, tuple(ResultStatus), {})
+    results = _stored_results(db, _result_rows(db, pages, tuple(ResultStatus)), {})
     review_inputs: list[ReviewInput] = []
     for row in _pages(db, pages):
         review_inputs.append(
@@ -194,7 +195,7 @@ def _review_inputs(db: Connection, pages: Sequence[int]) -> list[ReviewInput]:
                 page_id=row.id,
                 url=row.url,
                 periods=periods[row.id],
-                results=tuple(results[row.id]),
+                results=results.get(row.id, ()),
                 previous=previous.get(row.id),
             )
         )
@@ -268,29 +269,40 @@ def _extracted_by_payload(
     return extracted
 
 
-def _results(
-    db: Connection,
-    pages: Sequence[int],
-    statuses: Sequence[ResultStatus],
-    decoded: Mapping[int, ExtractedPage],
-) -> dict[int, list[StoredResult]]:
-    """Return results by page, oldest first.
-
-    Args:
-        db: A transaction.
-        pages: Ids of pages.
-        statuses: The statuses of the results.
-        decoded: Extracted pages by id that are decoded already.
-    """
+def _result_rows(
+    db: Connection, pages: Sequence[int], statuses: Sequence[ResultStatus]
+) -> dict[int, list[AnyRow]]:
+    """Return the rows of results with some statuses by page, oldest first."""
     query = select(*RESULT_COLUMNS).where(
         CleanResultRow.page_id.in_(pages), CleanResultRow.status.in_(statuses)
     )
-    rows = db.execute(query.order_by(CleanResultRow.id)).all()
-    missing = {row.extracted_page_id for row in rows} - decoded.keys()
+    rows: dict[int, list[AnyRow]] = defaultdict(list)
+    for row in db.execute(query.order_by(CleanResultRow.id)):
+        rows[row.page_id].append(row)
+    return rows
+
+
+def _stored_results(
+    db: Connection,
+    rows: Mapping[int, Sequence[AnyRow]],
+    decoded: Mapping[int, ExtractedPage],
+) -> dict[int, tuple[StoredResult, ...]]:
+    """Return results by page.
+
+    Args:
+        db: A transaction.
+        rows: The rows of the results by page.
+        decoded: Extracted pages by id that are decoded already.
+    """
+    missing: set[int] = set()
+    for page_rows in rows.values():
+        missing.update(row.extracted_page_id for row in page_rows)
+    missing -= decoded.keys()
     extracted = {**decoded, **_extracted_by_id(db, sorted(missing))}
-    results: dict[int, list[StoredResult]] = defaultdict(list)
-    for row in rows:
-        results[row.page_id].append(_stored_result(row, extracted[row.extracted_page_id]))
+    results: dict[int, tuple[StoredResult, ...]] = {}
+    for page, page_rows in rows.items():
+        stored = [_stored_result(row, extracted[row.extracted_page_id]) for row in page_rows]
+        results[page] = tuple(stored)
     return results
 
 

@@ -12,7 +12,6 @@ from hashlib import sha256
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
-from sqlalchemy.orm import aliased
 
 from pipeline.core.models import ExtractedPage, UrlKind
 from pipeline.store.clean.part_states import FIRST, PartKey, PartState, StoryPart, part_states
@@ -20,6 +19,7 @@ from pipeline.store.clean.types import JoinablePage, Period
 from pipeline.store.codec.compression import compress
 from pipeline.store.codec.part_lists import MEDIA_TYPE, part_list
 from pipeline.store.codec.serialization import decode_extracted
+from pipeline.store.db.row_classes import aliased
 from pipeline.store.db.schema import (
     ArticleRow,
     CaptureRow,

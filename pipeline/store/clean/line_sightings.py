@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.orm import aliased
+import msgspec
+from sqlalchemy import Connection, delete, select, text, update
 
 from pipeline.core.models import LineStats
 from pipeline.store.clean.container_stats import ContainerSighting
+from pipeline.store.db.row_classes import aliased
 from pipeline.store.db.schema import LineSightingRow, PageRow
 from pipeline.store.db.sql import chunks, insert_or_ignore
 
@@ -30,6 +31,26 @@ UNIQUE: Final = ("site", "key", "role", "page_id")
 MAX_PAGES_PER_LINE: Final = 8  # pages remembered for one line
 MAX_COUNTED_PAGES: Final = 5  # up to here one page more can change the statistics of a line
 WINDOW_PAGES: Final = 10_000  # pages of a site whose every line is remembered
+PAGES_PER_QUERY: Final = 100  # of which one query reads the statistics
+# How many other pages show each line of some pages, and whether it is a headline of one of them.
+STATS_SQL: Final = {
+    "sqlite": (
+        "SELECT CAST(shown.key AS INTEGER) AS page_id, line.value AS line_key,"
+        " sum(role = :line) AS pages, max(role = :headline) AS is_headline"
+        " FROM json_each(:lines) AS shown"
+        " CROSS JOIN json_each(shown.value) AS line"
+        " CROSS JOIN line_sighting AS sighting"
+        " ON sighting.site = :site AND sighting.key = line.value"
+        " WHERE sighting.page_id <> CAST(shown.key AS INTEGER) GROUP BY 1, 2"
+    ),
+    "postgresql": (
+        "SELECT line.page_id, line.key AS line_key,"
+        " count(*) FILTER (WHERE role = :line) AS pages, bool_or(role = :headline) AS is_headline"
+        " FROM unnest(CAST(:pages AS bigint[]), CAST(:keys AS bigint[])) AS line (page_id, key)"
+        " JOIN line_sighting AS sighting ON sighting.site = :site AND sighting.key = line.key"
+        " WHERE sighting.page_id <> line.page_id GROUP BY 1, 2"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +143,27 @@ def stats(
     Returns:
         Statistics by page id and key. A line of which nothing is known is left out.
     """
-    keys: set[int] = set()
-    keys.update(*lines.values())
-    pages_by_line = _load(db, site, keys)
-    stats_by_page: dict[int, dict[int, LineStats]] = {}
-    for page, page_keys in lines.items():
-        stats_by_page[page] = _stats_of_page(pages_by_line, page, page_keys)
+    statement = text(STATS_SQL[db.dialect.name])
+    values = {"site": site, "line": LINE, "headline": HEADLINE}
+    stats_by_page: dict[int, dict[int, LineStats]] = {page: {} for page in lines}
+    for pages in chunks(list(lines), PAGES_PER_QUERY):
+        parameters = _parameters(db, {page: lines[page] for page in pages})
+        for page, key, count, is_headline in db.execute(statement, {**values, **parameters}):
+            stats = LineStats(min(count, MAX_COUNTED_PAGES), bool(is_headline))
+            stats_by_page[page][key] = stats
     return stats_by_page
+
+
+def _parameters(db: Connection, lines: Mapping[int, Sequence[int]]) -> dict[str, Any]:
+    """Return the lines of pages as each database takes them: a JSON object, or two arrays."""
+    if db.dialect.name == "sqlite":
+        return {"lines": msgspec.json.encode(lines).decode()}
+    pages: list[int] = []
+    keys: list[int] = []
+    for page, page_keys in lines.items():
+        pages += [page] * len(page_keys)
+        keys += page_keys
+    return {"pages": pages, "keys": keys}
 
 
 def _iterate(sightings: Mapping[int, PageSightings]) -> Iterator[tuple[int, int, str]]:
@@ -145,21 +180,6 @@ def _affected_pages(pages_by_line: PagesByLine, key: int, role: str) -> set[int]
     if role == HEADLINE:
         return pages_by_line[key, LINE] if len(pages) <= 1 else set()
     return pages if len(pages) <= MAX_COUNTED_PAGES else set()
-
-
-def _stats_of_page(
-    pages_by_line: PagesByLine, page: int, keys: Sequence[int]
-) -> dict[int, LineStats]:
-    stats_by_key: dict[int, LineStats] = {}
-    this_page = {page}
-    no_pages: set[int] = set()
-    for key in keys:
-        # `get`, since the mapping would remember every key that it is asked for
-        other_pages = len(pages_by_line.get((key, LINE), no_pages) - this_page)
-        is_headline = bool(pages_by_line.get((key, HEADLINE), no_pages) - this_page)
-        if other_pages or is_headline:
-            stats_by_key[key] = LineStats(min(other_pages, MAX_COUNTED_PAGES), is_headline)
-    return stats_by_key
 
 
 def _load(db: Connection, site: str, keys: set[int]) -> PagesByLine:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, select
-from sqlalchemy.orm import aliased
 
 from pipeline.core.models import Recipe
+from pipeline.store.db.row_classes import aliased
 from pipeline.store.db.schema import CaptureRow, ExtractedPageRow, PageRow
 
 PART: Final = aliased(PageRow)

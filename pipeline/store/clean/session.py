@@ -68,7 +68,7 @@ from pipeline.store.db.schema import (
     PayloadRow,
     RunRow,
 )
-from pipeline.store.db.sql import chunks, insert_or_ignore
+from pipeline.store.db.sql import insert_or_ignore
 from pipeline.store.search import index
 
 STALE_PAGES: Final = CleanScope()
@@ -79,7 +79,7 @@ RUN_KINDS: Final = ("clean", "review", "rollback")  # runs under the one lock of
 class CleanLimits:
     """How much a clean holds in memory and changes in one transaction."""
 
-    pages_per_read: int = 20  # stale pages read in one step
+    pages_per_read: int = 20  # stale pages whose extracted pages are read in one step
     max_blocks: int = 20_000  # of their extracted pages; no step follows one that goes beyond
     max_payload_bytes: int = 32 * 1024 * 1024  # of payloads that are read together
     profile_window: int = line_sightings.WINDOW_PAGES
@@ -443,8 +443,9 @@ class CleanSession:
         with self.store.read() as db:
             page_ids = tuple(db.scalars(query))
             provisional = self._load_provisional_runs(db)
-            for chunk in chunks(page_ids, self._limits.pages_per_read):
-                new_pages = inputs.clean_inputs(db, chunk, recipe.extractors, provisional)
+            step_size = self._limits.pages_per_read
+            steps = inputs.clean_inputs(db, page_ids, recipe.extractors, step_size, provisional)
+            for new_pages in steps:
                 pages += new_pages
                 block_count += _count_blocks(new_pages)
                 if block_count >= self._limits.max_blocks:

@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, or_, select, update
-from sqlalchemy.orm import aliased
 
 from pipeline.core.models import Link, LinkDecision, PartLink, UrlKind
 from pipeline.store.crawl import frontier
 from pipeline.store.crawl.frontier import page_key
 from pipeline.store.db import taken_down
+from pipeline.store.db.row_classes import aliased
 from pipeline.store.db.schema import PageRow
 from pipeline.store.db.sql import chunks
 

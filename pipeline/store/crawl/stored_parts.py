@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.orm import aliased
 
 from pipeline.core.models import PartLink, UrlKind
 from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
+from pipeline.store.db.row_classes import aliased
 from pipeline.store.db.schema import PageRow, PayloadRow, SiteRevisitRow
 
 BATCH_SIZE: Final = 100  # stored pages that are in memory at a time

@@ -8,10 +8,10 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
-from sqlalchemy.orm import aliased
 
 from pipeline.core.local_times import as_precise
 from pipeline.core.rights.statements import Statements, from_json
+from pipeline.store.db.row_classes import aliased
 from pipeline.store.db.schema import (
     CURRENT_PAYLOAD,
     ArticleRow,

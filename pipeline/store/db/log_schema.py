@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
 
-from pipeline.store.db.types import Base, BigId, TableRole, partial_index
+from pipeline.store.db.row_classes import Base, BigId, Mapped, mapped_column
+from pipeline.store.db.types import TableRole, partial_index
 
 
 class LogLeafRow(Base):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index
-from sqlalchemy.orm import Mapped, mapped_column
 
-from pipeline.store.db.types import Base, TableRole
+from pipeline.store.db.row_classes import Base, Mapped, mapped_column
+from pipeline.store.db.types import TableRole
 
 
 class StoryPictureRow(Base):

@@ -15,11 +15,11 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, func, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.store.db.log_schema import TABLES as TABLES  # so that the models are complete
 from pipeline.store.db.picture_schema import StoryPictureRow as StoryPictureRow
-from pipeline.store.db.types import Base, BigId, TableRole, partial_index
+from pipeline.store.db.row_classes import Base, BigId, Mapped, mapped_column
+from pipeline.store.db.types import TableRole, partial_index
 from pipeline.store.db.watch_schema import WATCH_TABLES as WATCH_TABLES
 
 # Tables of this prefix are the full-text index. They are not compared with the models.

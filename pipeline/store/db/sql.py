@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Select
 
-from pipeline.store.db.types import Base
+from pipeline.store.db.row_classes import Base
 
 T = TypeVar("T")
 CHUNK: Final = 500  # bound values in one statement, below the smallest limit of any database

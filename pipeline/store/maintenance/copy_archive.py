@@ -41,8 +41,9 @@ from pipeline.store.db import locks, log_schema, migrate
 from pipeline.store.db.engine import Database
 from pipeline.store.db.evidence import events, log, tree
 from pipeline.store.db.evidence.events import Signer
+from pipeline.store.db.row_classes import Base, tables_with_role
 from pipeline.store.db.schema import PageRow, PayloadRow, RunRow
-from pipeline.store.db.types import Base, TableRole, tables_with_role
+from pipeline.store.db.types import TableRole
 from pipeline.store.search import index
 
 BATCH_SIZE = 500  # rows of one transaction

@@ -7,14 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import InstrumentedAttribute
 
 from pipeline.core.models import UrlKind
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import PageRow
 from pipeline.store.db.sql import chunks
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import InstrumentedAttribute
 
 BATCH_SIZE = 200  # rows of one small transaction
 PAGE_BATCH_SIZE = 5000  # rows of one transaction that reads no bodies

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -29,7 +29,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from pipeline.core.models import ResultStatus
 from pipeline.evidence.leaves import EventKind
@@ -37,6 +36,7 @@ from pipeline.store.db.engine import Database
 from pipeline.store.db.evidence import log, sealing
 from pipeline.store.db.evidence.events import Signer
 from pipeline.store.db.log_schema import SealedRunRow
+from pipeline.store.db.row_classes import aliased
 from pipeline.store.db.schema import (
     CaptureRow,
     CleanResultRow,
@@ -47,6 +47,9 @@ from pipeline.store.db.schema import (
 )
 from pipeline.store.maintenance import prune_sources
 from pipeline.store.maintenance.progress import ProgressCallback
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import InstrumentedAttribute
 
 BATCH_SIZE = 500  # rows of one transaction
 ROW_BYTES = 120  # about what a row takes beside its texts

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from pipeline.store.db.engine import Database
-from pipeline.store.db.types import Base
+from pipeline.store.db.row_classes import Base
 
 MERGE_INDEX: Final = "INSERT INTO article_index (article_index) VALUES ('optimize')"
 ARCHIVE_SETTINGS: Final = (

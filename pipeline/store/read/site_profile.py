@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Subquery, func, select
-from sqlalchemy.orm import aliased
 
 from pipeline.store.clean import container_stats
 from pipeline.store.clean.container_stats import ContainerStats
 from pipeline.store.clean.line_sightings import HEADLINE, LINE
 from pipeline.store.db.engine import Database
+from pipeline.store.db.row_classes import aliased
 from pipeline.store.db.schema import LineSightingRow
 from pipeline.store.db.sql import chunks
 

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
-from sqlalchemy.orm import aliased
 
 from pipeline.core.changes.kinds import ChangeAspect, ChangeKind, Passage
 from pipeline.core.errors import ConfigError
 from pipeline.fulltext import query_language
 from pipeline.store.db.engine import Database
+from pipeline.store.db.row_classes import aliased
 from pipeline.store.db.schema import ArticleRow, ChangeRow, PageRow, RevisionRow
 from pipeline.store.search import executor, planner
 

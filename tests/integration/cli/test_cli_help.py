@@ -118,7 +118,8 @@ def test_the_version_is_printed_without_the_command_line() -> None:
 NOT_FOR_READING = {
     "alembic", "apscheduler", "asyncpg", "crawler", "dotenv", "fastapi", "feedparser", "filelock",
     "htmldate", "jinja2", "lxml", "numpy", "psycopg", "py3langid", "pydantic_settings", "scrapy",
-    "sqlalchemy.dialects.postgresql", "starlette", "trafilatura", "twisted", "uvicorn",
+    "pipeline.config.settings", "pipeline.config.site", "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.orm", "starlette", "trafilatura", "twisted", "uvicorn",
 }  # fmt: skip
 
 

@@ -23,8 +23,8 @@ from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_pay
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.db.evidence import events, tree
+from pipeline.store.db.row_classes import Base
 from pipeline.store.db.schema import ExtractedPageRow, PayloadRow
-from pipeline.store.db.types import Base
 from pipeline.store.maintenance import forget as store_forget
 from pipeline.store.maintenance.faults import VerifiedCounts, VerifyScope
 from pipeline.store.maintenance.forget import ForgetOrder
