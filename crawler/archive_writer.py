@@ -81,6 +81,8 @@ class ArchiveWriter:
 
     def flush(self, archive: CrawlSession, run: int) -> None:
         """Save all captures that still wait, after the event loop has ended."""
+        # The first call also waits for a batch that the thread is saving.
+        self._thread.submit(self._save_pending, archive, run).result()
         while self._pending:
             self._thread.submit(self._save_pending, archive, run).result()
 

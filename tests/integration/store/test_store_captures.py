@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -118,6 +121,33 @@ def test_a_fetch_that_cannot_be_saved_costs_no_other(
     saved, refused = asyncio.run(both())
     assert saved is Outcome.FETCHED
     assert isinstance(refused, Exception)
+    assert rows(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == [(1,)]
+
+
+def test_flush_waits_for_a_batch_that_is_being_saved(
+    archive: CrawlSession, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = archive.start_run(SITE)
+    list_links(archive, run, links(url("a")))
+    (due,) = archive.lease_due(run, 1)
+    writer = ArchiveWriter(flush_delay=0.0)
+    begun, save_captures = threading.Event(), archive.save_captures
+
+    def save_slowly(run: int, pages: Sequence[FetchedPage]) -> list[Outcome]:
+        begun.set()
+        time.sleep(0.2)
+        return save_captures(run, pages)
+
+    monkeypatch.setattr(archive, "save_captures", save_slowly)
+
+    async def cut_short() -> None:
+        page = FetchedPage(capture(due, Reply(b"one")), None)
+        task = asyncio.create_task(writer.save_capture(archive, run, page))
+        await asyncio.to_thread(begun.wait, 10)
+        task.cancel()
+
+    asyncio.run(cut_short())
+    writer.flush(archive, run)
     assert rows(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == [(1,)]
 
 
