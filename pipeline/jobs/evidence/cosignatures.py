@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
-
-from sqlalchemy import Connection
 
 from pipeline.core.errors import ConfigError
 from pipeline.evidence import keys, notes, witness
@@ -38,8 +37,7 @@ def add_cosignatures(database: Database, source: str) -> int:
     texts = _read(source)
     if not texts:
         raise ConfigError(f"{source}: has no file of a witness")
-    with database.write() as db:
-        return sum(_add(db, place, text) for place, text in texts)
+    return sum(_add(database, place, text) for place, text in texts)
 
 
 def _read(source: str) -> list[tuple[str, str]]:
@@ -56,31 +54,36 @@ def _read(source: str) -> list[tuple[str, str]]:
         raise ConfigError(f"{source}: cannot be read ({reason})") from None
 
 
-def _add(db: Connection, place: str, text: str) -> int:
+def _add(database: Database, place: str, text: str) -> int:
     (bundle,) = witness.read_bundles(text)
     public_key = bundle.get("witness_key")
     if not isinstance(public_key, str) or "checkpoint" not in bundle:
         raise BadBundle(f"{place}: is no file of 'nightdesk witness': it names no 'witness_key'")
     shown = notes.parse_note(str(bundle["checkpoint"]))
-    stored = checkpoints.find_by_text(db, shown.size, shown.text)
-    if stored is None:
-        raise BadBundle(f"{place}: is about a checkpoint that this archive did not make")
-    checkpoint = notes.parse_note(stored.note)
-    if not checkpoint.signatures:
+    cosigned = _signature_of(shown, public_key)
+    if cosigned is None:
+        raise BadBundle(f"{place}: the cosignature is not by the key that the file names")
+    with database.write() as db:
+        stored = checkpoints.find_by_text(db, shown.size, shown.text)
+        if stored is None:
+            raise BadBundle(f"{place}: is about a checkpoint that this archive did not make")
+        signatures = notes.parse_note(stored.note).signatures
+        known = {(one.name, one.key_id) for one in signatures}
+        if (cosigned.name, cosigned.key_id) in known:
+            return 0
+        _check_room(place, signatures)
+        checkpoints.set_note(db, stored.id, stored.note + notes.line_of(cosigned))
+    return 1
+
+
+def _check_room(place: str, signatures: Sequence[NoteSignature]) -> None:
+    if not signatures:
         raise BadBundle(
             f"{place}: is about a checkpoint that this archive did not sign; 'nightdesk keys'"
             " makes a key, and the next checkpoint can be co-signed"
         )
-    cosigned = _signature_of(shown, public_key)
-    if cosigned is None:
-        raise BadBundle(f"{place}: the cosignature is not by the key that the file names")
-    known = {(one.name, one.key_id) for one in checkpoint.signatures}
-    if (cosigned.name, cosigned.key_id) in known:
-        return 0
-    if len(known) > MAX_COSIGNATURES:
+    if len(signatures) > MAX_COSIGNATURES:
         raise BadBundle(f"{place}: the checkpoint has {MAX_COSIGNATURES} cosignatures already")
-    checkpoints.set_note(db, stored.id, stored.note + notes.line_of(cosigned))
-    return 1
 
 
 def _signature_of(shown: Checkpoint, public_key: str) -> NoteSignature | None:

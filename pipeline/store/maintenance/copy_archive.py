@@ -184,10 +184,10 @@ def _check_target(db: Connection, source: Database, target: Database) -> None:
     """Compare the first and the last row of what never changes."""
     with target.read() as target_db:
         for column in (PayloadRow.digest, PageRow.url_key, RunRow.started_at):
-            table = column.class_
-            for end in (func.min(table.id), func.max(table.id)):
+            table = column.table
+            for end in (func.min(table.c.id), func.max(table.c.id)):
                 number = target_db.scalar(select(end))
-                value = select(column).where(table.id == number)
+                value = select(column).where(table.c.id == number)
                 if number is not None and target_db.scalar(value) != db.scalar(value):
                     raise StoreError(
                         f"{target.name}: holds another archive than {source.name}, and two archives"

@@ -143,7 +143,7 @@ def test_a_bundle_that_a_witness_did_not_cosign_is_refused(proven: Proven, tmp_p
     [
         ({"witness_key": keys.new_key().public_key}, "not by the key that the file names"),
         ({"witness_key": None}, "names no 'witness_key'"),
-        ({"checkpoint": "nightdesk/other\n5\nAAAA\n"}, "did not make"),
+        ({"checkpoint": "nightdesk/other\n5\nAAAA\n"}, "not by the key that the file names"),
     ],
 )
 def test_a_file_that_does_not_fit_adds_no_cosignature(
@@ -153,3 +153,12 @@ def test_a_file_that_does_not_fit_adds_no_cosignature(
     path.write_text(json.dumps(json.loads(proven.seen.read_text()) | change))
     with pytest.raises(BadBundle, match=message):
         add_cosignatures(proven.store, str(path))
+
+
+def test_a_checkpoint_of_another_archive_takes_no_cosignature_here(
+    proven: Proven, archive: CrawlSession, store: Database
+) -> None:
+    night(archive, {url("b"): b"Story b"}, datetime.now(UTC))
+    checkpoint(store, keys.new_key())
+    with pytest.raises(BadBundle, match="did not make"):
+        add_cosignatures(store, str(proven.seen))
