@@ -82,12 +82,11 @@ def _move_content_out_of_head(root: HtmlElement) -> None:
     head = root.find("head")
     if head is None:
         return
-    content: list[HtmlElement] = []
-    for child in head:
-        if child.tag in CONTENT_TAGS or (content and child.tag not in METADATA_TAGS):
-            content.append(child)
-    if not content:
+    first = next(head.iterchildren(*CONTENT_TAGS), None)
+    if first is None:
         return
+    content = [first]
+    content += [child for child in first.itersiblings() if child.tag not in METADATA_TAGS]
     body = root.find("body")
     if body is None:
         body = root.makeelement("body")
