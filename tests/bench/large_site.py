@@ -161,7 +161,7 @@ def small_page(number: int, _pages: int) -> bytes:
         text += f"<p>{number}: {' '.join(all_sentences[start : start + 3])}</p>\n"
     menu = "".join(f'<li><a href="/{word}">{word.title()}</a></li>' for word in ("news", "sport"))
     return (
-        f"<!doctype html><title>Item {number}</title><nav><ul>{menu}</ul></nav>"
+        f"<!doctype html><title>Item {number}</title><body><nav><ul>{menu}</ul></nav>"
         f"<article><h1>Item {number} of the council</h1>{text}</article>"
         "<p>Subscribe to the letter of the editors</p>"
     ).encode()
