@@ -449,6 +449,6 @@ def test_commands_for_several_machines_say_what_they_need(
 
     with pytest.raises(
         ConfigError,
-        match=r"extra 'cluster', which is not installed: pip install -e '\.\[cluster\]'",
+        match=r"extra 'cluster', which is not installed: pip install 'nightdesk\[cluster\]'",
     ):
         require_cluster(Database(f"sqlite:///{home / 'x.db'}"))
