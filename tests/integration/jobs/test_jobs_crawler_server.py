@@ -89,6 +89,19 @@ def test_where_the_server_cannot_start_crawlers_are_started_by_themselves(
     assert asyncio.run(run()) == ExitCode.CONFIG
 
 
+def test_a_server_that_does_not_answer_is_named_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(crawler_server, "REPLY_SECONDS", 0.0)
+
+    async def run() -> None:
+        async with CrawlerServer() as server:
+            assert await server.fork(()) is None
+
+    asyncio.run(run())
+    assert "server failed: it gave no answer for 0 s" in caplog.text
+
+
 def test_a_forked_crawler_that_hangs_is_stopped_at_its_time_limit() -> None:
     async def run() -> None:
         async with CrawlerServer() as server:

@@ -18,6 +18,7 @@ from pipeline.jobs.night_report import build_night_report, evaluate_nights
 from pipeline.jobs.notify import SentIssues
 from pipeline.monitoring.issues import IssueKind
 from pipeline.store.crawl.session import CrawlSession
+from pipeline.store.db import locks
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import LedgerEntryRow, RunRow
 from pipeline.store.monitoring import issues, night_stats
@@ -182,6 +183,23 @@ def test_a_crawl_of_the_past_is_no_night(archive: CrawlSession, store: Database)
     archive.finish_run(archive.start_run(SITE, "since 2020-01-01"), "finished")
     assert night_stats.compute_night_stats(store, [SITE]) == 0
     assert len(night_stats.load_nights(store, SITE)) == 1
+
+
+def test_a_crawl_whose_process_died_is_not_shown_at_work(
+    archive: CrawlSession, store: Database
+) -> None:
+    one_night(archive, store, 0, stories(0))
+    with store.write() as db:
+        died = {"status": "running", "finished_at": None}
+        db.execute(update(RunRow).where(RunRow.kind == "crawl").values(died))
+    shown = build_night_report(store, [SITE]).sites[0].night
+    assert shown is not None
+    assert (shown.status, shown.detail) == ("interrupted", "the process ended before its work")
+    lock = locks.acquire(store, f"crawl:{SITE}")
+    shown = build_night_report(store, [SITE]).sites[0].night
+    assert shown is not None
+    assert shown.status == "running"
+    lock.release()
 
 
 def test_an_accepted_issue_closes_and_its_night_counts_as_usual(
