@@ -22,5 +22,5 @@ def require_cluster(database: Database) -> None:
     if find_spec("procrastinate") is None:
         raise ConfigError(
             "several machines need the extra 'cluster', which is not installed:"
-            " pip install -e '.[cluster]'"
+            " pip install 'nightdesk[cluster]'"
         )

@@ -144,7 +144,7 @@ class Settings(BaseModel):
         if find_spec("scrapy_playwright") is None:
             raise ConfigError(
                 "render = true needs the extra 'render', which is not installed:"
-                " pip install -e '.[render]'"
+                " pip install 'nightdesk[render]'"
             )
         names = (self.chromium,) if self.chromium else BROWSERS
         for name in names:

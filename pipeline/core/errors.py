@@ -29,6 +29,7 @@ class ExitCode(IntEnum):
     DATABASE = 4
     DISK = 5
     RUNNING = 6
+    MINOR = 7
     INTERRUPTED = 130
 
 
@@ -45,6 +46,7 @@ EXIT_CODE_MEANINGS: Final[Mapping[ExitCode, str]] = {
     ),
     ExitCode.DISK: "The disk is full, or a file cannot be written.",
     ExitCode.RUNNING: "Another process works on the same site.",
+    ExitCode.MINOR: "Of `report --strict`: only minor issues are open.",
     ExitCode.INTERRUPTED: "Ended by Ctrl-C. The same command continues.",
 }
 

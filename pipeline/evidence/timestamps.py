@@ -43,7 +43,7 @@ def require_client() -> None:
     except ImportError:
         raise ConfigError(
             "'timestamps' needs the extra 'evidence', which is not installed:"
-            " pip install -e '.[evidence]'"
+            " pip install 'nightdesk[evidence]'"
         ) from None
 
 

@@ -19,6 +19,13 @@ WRAPPERS = re.compile(
 # One class for all elements: lxml.html else calls a Python function for each, a tenth of the time
 # of the extraction.
 ELEMENT_CLASSES = ElementDefaultClassLookup(element=HtmlElement)
+# Newer elements than libxml2 knows: it does not end the head before them.
+CONTENT_TAGS = frozenset(
+    ("article", "aside", "figure", "footer", "header", "hgroup", "main", "nav", "section")
+)
+METADATA_TAGS = frozenset(
+    ("base", "link", "meta", "noscript", "script", "style", "template", "title")
+)
 MIN_TEXT_GAIN = 200  # characters that a flattened tree must add to be used
 MIN_WRAPPERS = 200  # elements of one kind, below which a tree is not too deep
 WRAPPER_TAGS = (b"<div", b"<span", b"<table", b"<b")
@@ -61,8 +68,33 @@ def _parse(markup: bytes) -> HtmlElement | None:
         tree = document_fromstring(markup, parser=parser)
     except (LxmlError, ValueError, AssertionError):  # an empty document has no root
         return None
+    _move_content_out_of_head(tree)
     _adopt_siblings(tree)
     return tree
+
+
+def _move_content_out_of_head(root: HtmlElement) -> None:
+    """Put content that stands in the head into the body, as browsers do.
+
+    A page may leave out the tags of head and body. Then libxml2, which does not know the newer
+    elements, puts all that follows the title into the head if it begins with one of them.
+    """
+    head = root.find("head")
+    if head is None:
+        return
+    first = next(head.iterchildren(*CONTENT_TAGS), None)
+    if first is None:
+        return
+    content = [first]
+    content += [child for child in first.itersiblings() if child.tag not in METADATA_TAGS]
+    body = root.find("body")
+    if body is None:
+        body = root.makeelement("body")
+        head.addnext(body)
+    elif body.text and body.text.strip():
+        content[-1].tail = (content[-1].tail or "") + body.text
+        body.text = None
+    body[:0] = content
 
 
 def _adopt_siblings(root: HtmlElement) -> None:

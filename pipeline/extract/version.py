@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-VERSION: Final = 28
+VERSION: Final = 29
 TREES_FILE: Final = "trees.json"  # beside this module
 LIST_TREES_FILE: Final = "lists/list_trees.json"
 LIBRARIES: Final = ("trafilatura", "lxml", "py3langid", "htmldate")

@@ -132,7 +132,8 @@ def apprise_sender(urls: Sequence[str], key: str = "'alerts'") -> Sender:
         import apprise
     except ImportError:
         raise ConfigError(
-            f"{key} needs the extra 'alerts', which is not installed: pip install -e '.[alerts]'"
+            f"{key} needs the extra 'alerts', which is not installed:"
+            " pip install 'nightdesk[alerts]'"
         ) from None
     logging.getLogger("apprise").setLevel(logging.CRITICAL)
     notifier = apprise.Apprise()

@@ -52,6 +52,7 @@ class BatchStatus:
         cleaned: Sites that are cleaned.
         pages: Pages to extract, of all cleans.
         extracted: Pages that are extracted.
+        waiting: Tasks that no worker has taken yet.
         running: Tasks that run now.
         failed: Tasks that were given up.
         time_left: How long the rest takes. None if nothing runs or nothing was measured yet.
@@ -64,6 +65,7 @@ class BatchStatus:
     cleaned: int = 0
     pages: int = 0
     extracted: int = 0
+    waiting: int = 0
     running: int = 0
     failed: int = 0
     time_left: timedelta | None = None
@@ -94,6 +96,7 @@ def batch_status(name: str, groups: Sequence[TaskGroup]) -> BatchStatus:
         cleaned=_tasks(done_cleans),
         pages=sum(group.payloads for group in cleans),
         extracted=sum(group.payloads for group in done_cleans) + parts,
+        waiting=_tasks([group for group in groups if group.status == "todo"]),
         running=_tasks([group for group in groups if group.status == "doing"]),
         failed=_tasks([group for group in groups if group.status == "failed"]),
         time_left=_time_left(groups),

@@ -22,7 +22,7 @@ from pipeline.offline.clean_site import clean_site_files
 from pipeline.offline.extract_table import TableExtractor
 from pipeline.offline.job import OfflineJob
 
-MISSING: Final = "Ray needs the extra 'ray', which is not installed: pip install -e '.[ray]'"
+MISSING: Final = "Ray needs the extra 'ray', which is not installed: pip install 'nightdesk[ray]'"
 PAGES_PER_BATCH: Final = 64
 OBJECT_STORE_BYTES: Final = 256 << 20  # of a Ray that is started here
 BLOCK_BYTES: Final = 32 << 20  # that Ray hands from one step to the next

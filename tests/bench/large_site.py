@@ -21,7 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from sqlalchemy import func, select
+
 from pipeline.store.db.engine import Database
+from pipeline.store.db.schema import ArticleRow
 from tests.bench import cluster
 from tests.bench.costs import ROOT, cost_of
 from tests.bench.generated_site import sentences
@@ -150,6 +153,12 @@ def _fill(home: Path, address: str, pages: int) -> None:
     ended = nightdesk(home, "clean", seconds=4 * 3600, NIGHTDESK_DATABASE_URL=address)
     if ended.code:
         raise RuntimeError(ended.err)
+    database = Database(address)
+    with database.read() as db:
+        articles = db.scalar(select(func.count()).select_from(ArticleRow))
+    database.close()
+    if articles != pages:
+        raise RuntimeError(f"{articles} of {pages} pages became articles: the figures mean nothing")
 
 
 def small_page(number: int, _pages: int) -> bytes:
@@ -161,7 +170,7 @@ def small_page(number: int, _pages: int) -> bytes:
         text += f"<p>{number}: {' '.join(all_sentences[start : start + 3])}</p>\n"
     menu = "".join(f'<li><a href="/{word}">{word.title()}</a></li>' for word in ("news", "sport"))
     return (
-        f"<!doctype html><title>Item {number}</title><nav><ul>{menu}</ul></nav>"
+        f"<!doctype html><title>Item {number}</title><body><nav><ul>{menu}</ul></nav>"
         f"<article><h1>Item {number} of the council</h1>{text}</article>"
         "<p>Subscribe to the letter of the editors</p>"
     ).encode()

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from pipeline.cli.views import night_report
 from pipeline.demo_site import (
     SITES,
     DemoServer,
@@ -375,6 +376,8 @@ def test_the_report_shows_the_last_nights_in_every_format(crawled: CrawledNights
     assert {site["site"]: site["night"]["run"] for site in sites} == crawl_runs
     text = nightdesk(crawled.home, "report").out
     assert "all 3 sites are well" in text
+    headings = " ".join(text.splitlines()[2].split())
+    assert headings == " ".join(night_report.COLUMNS), "also those that are empty for all sites"
     metrics = nightdesk(crawled.home, "report", ENGLISH, "--format", "metrics").out
     assert f'nightdesk_night_articles{{site="{ENGLISH}"}}' in metrics
     assert TAJIK not in metrics

@@ -55,7 +55,7 @@ LINES = "SELECT count(*) FROM line_sighting"
 def run(figures: Figures, pages: int | None = None) -> None:
     """Run the stress test."""
     if find_spec("ray") is None:
-        figures.print_line("skipped: Ray is not installed (pip install -e '.[ray]')")
+        figures.print_line("skipped: Ray is not installed (pip install 'nightdesk[ray]')")
         return
     with tempfile.TemporaryDirectory(prefix="nd-ray-") as name:
         folder, number = Path(name), pages or PAGES

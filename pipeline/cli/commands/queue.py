@@ -17,7 +17,11 @@ EXAMPLES: Final = ("nightdesk queue",)
 
 
 def queue(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show the tasks in the queue and at work, how long they take, and those that were given up."""
+    """Show the tasks in the queue and at work, how long they take, and those that were given up.
+
+    Each worker is shown with its last sign of life and the sites that it has in hand. One that is
+    silent for 15 seconds may be dead; after 45 seconds other workers take over its tasks.
+    """
     status = read.queue_status(get_context(context).open_archive())
     if as_json:
         print_json(_queue_json(status))
@@ -36,6 +40,7 @@ def _queue_json(status: read.QueueStatus) -> dict[str, Any]:
                 "process": worker.process,
                 "queues": worker.queues.split(", "),
                 "silent_seconds": worker.silent_seconds,
+                "silent": worker.is_silent,
                 "sites": sites,
             }
         )

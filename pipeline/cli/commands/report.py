@@ -61,10 +61,16 @@ def report(
             " 'all' closes all issues of the site.",
         ),
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="End with exit code 7 if only minor issues are open."),
+    ] = False,
 ) -> None:
     """Show the last night of each site, its open issues, and since when they are open.
 
-    Ends with exit code 1 if a serious issue is open: stories, or parts of them, are being lost.
+    The exit code tells the severity: 1 if a serious issue is open, that is, stories or parts of
+    them are being lost; 0 if all sites are well or have minor issues only. With --strict it is 7
+    for minor issues.
     """
     app = get_context(context)
     database = app.open_archive()
@@ -78,12 +84,18 @@ def report(
         print_error(f"{error}; the report shows the issues as they were last saved")
     night = build_night_report(database, [site.id for site in selected])
     _print_report(night, report_format)
-    if any(issue.is_serious for issue in night.issues):
-        app.exit_code = app.exit_code or ExitCode.PARTLY
-    if alert and not send_alerts(app, database):
-        app.exit_code = app.exit_code or ExitCode.PARTLY
+    app.exit_code = app.exit_code or severity_code(night, strict=strict)
+    if alert and not send_alerts(app, database) and app.exit_code in (ExitCode.OK, ExitCode.MINOR):
+        app.exit_code = ExitCode.PARTLY
     database.close()
     raise typer.Exit(app.exit_code)
+
+
+def severity_code(night: NightReport, *, strict: bool) -> ExitCode:
+    """Return the exit code that tells how serious the open issues are."""
+    if any(issue.is_serious for issue in night.issues):
+        return ExitCode.PARTLY
+    return ExitCode.MINOR if strict and night.issues else ExitCode.OK
 
 
 def _print_report(night: NightReport, report_format: ReportFormat) -> None:

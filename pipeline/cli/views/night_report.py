@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from pipeline.cli.console import Cell, format_time, print_line, print_table
+from pipeline.cli.console import Cell, console, format_time, print_line, print_table
 from pipeline.core.formatting import format_if, format_size, pluralize
 from pipeline.jobs.night_report import NightReport, SiteNightReport
 from pipeline.monitoring.night_stats import NightStats
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from pipeline.store.read import IssueView
 
 COLUMNS = (
-    "Site", "Last night (UTC)", "", "Seen", "New", "Changed", "Unchanged", "Archived", "Revised",
-    "No article", "Gone", "Refused", "Failed", "Dated", "Signed", "Words", "Removed", "Bytes",
-    "Time", "Ledger",
+    "Site", "Last night (UTC)", "Status", "Seen", "New", "Changed", "Unchanged", "Archived",
+    "Revised", "No article", "Gone", "Refused", "Failed", "Dated", "Signed", "Words", "Removed",
+    "Bytes", "Time", "Ledger",
 )  # fmt: skip
 MAX_CHECKED_SITES = 5  # that are named; with more of them all sites are probed
-ALWAYS_SHOWN = 2  # columns
+ALWAYS_SHOWN = 2  # columns, also on a narrow terminal
+NOTHING = (0, "", "finished", "adds up")  # cells that a narrow terminal may leave out
+COLUMN_GAP = 2  # spaces between two columns
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
@@ -75,7 +77,10 @@ def print_report(report: NightReport) -> None:
         line = f"{issue.site}: well again: {issue.kind}, which began {issue.opened_at:%Y-%m-%d}"
         print_line(Text(line, style="green"))
     print_line()
-    print_table(*report_columns(report))
+    columns, rows = report_columns(report)
+    if console.is_terminal and _table_width(columns, rows) > console.width:
+        columns, rows = _without_empty_columns(columns, rows)
+    print_table(columns, rows)
     print_line()
     print_line(ledger_sentence(report))
 
@@ -91,17 +96,28 @@ def print_next_step(issues: Sequence[IssueView]) -> None:
 
 
 def report_columns(report: NightReport) -> tuple[list[str], list[list[Cell]]]:
-    """Return the headings and rows of the table, without columns that are empty for all sites."""
-    rows = [site_row(site) for site in report.sites]
+    """Return the headings and rows of the table. The columns are the same for every night."""
+    return list(COLUMNS), [site_row(site) for site in report.sites]
+
+
+def _table_width(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> int:
+    lines = [list(columns), *(list(map(str, row)) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return sum(widths) + COLUMN_GAP * len(columns)
+
+
+def _without_empty_columns(
+    columns: Sequence[str], rows: Sequence[Sequence[Cell]]
+) -> tuple[list[str], list[list[Cell]]]:
+    """Leave out the columns that say nothing of any site, for a terminal that is too narrow."""
     numbers = []
-    for number in range(len(COLUMNS)):
-        if number < ALWAYS_SHOWN or any(row[number] not in (0, "") for row in rows):
+    for number in range(len(columns)):
+        if number < ALWAYS_SHOWN or any(row[number] not in NOTHING for row in rows):
             numbers.append(number)
-    columns = [COLUMNS[number] for number in numbers]
-    return columns, [_select(row, numbers) for row in rows]
+    return [columns[number] for number in numbers], [_select(row, numbers) for row in rows]
 
 
-def _select(row: list[Cell], numbers: list[int]) -> list[Cell]:
+def _select(row: Sequence[Cell], numbers: Sequence[int]) -> list[Cell]:
     return [row[number] for number in numbers]
 
 
@@ -115,7 +131,7 @@ def site_row(site: SiteNightReport) -> list[Cell]:
     return [
         site.site,
         format_time(night.started_at),
-        "" if night.status == "finished" else night.status,
+        night.status,
         stats.seen,
         stats.new,
         stats.changed,

@@ -85,7 +85,8 @@ def import_pyarrow() -> Any:
         import pyarrow
     except ImportError:
         raise ConfigError(
-            "Parquet needs the extra 'parquet', which is not installed: pip install -e '.[parquet]'"
+            "Parquet needs the extra 'parquet', which is not installed:"
+            " pip install 'nightdesk[parquet]'"
         ) from None
     return pyarrow
 

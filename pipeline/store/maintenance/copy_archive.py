@@ -183,11 +183,14 @@ def _check_source(source: Database, target: Database) -> None:
 def _check_target(db: Connection, source: Database, target: Database) -> None:
     """Compare the first and the last row of what never changes."""
     with target.read() as target_db:
-        for column in (PayloadRow.digest, PageRow.url_key, RunRow.started_at):
-            table = column.class_
-            for end in (func.min(table.id), func.max(table.id)):
+        for row_id, column in (
+            (PayloadRow.id, PayloadRow.digest),
+            (PageRow.id, PageRow.url_key),
+            (RunRow.id, RunRow.started_at),
+        ):
+            for end in (func.min(row_id), func.max(row_id)):
                 number = target_db.scalar(select(end))
-                value = select(column).where(table.id == number)
+                value = select(column).where(row_id == number)
                 if number is not None and target_db.scalar(value) != db.scalar(value):
                     raise StoreError(
                         f"{target.name}: holds another archive than {source.name}, and two archives"

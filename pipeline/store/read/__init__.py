@@ -152,6 +152,7 @@ if TYPE_CHECKING:
         list_changes as list_changes,
     )
     from pipeline.store.read.task_queue import (
+        WORKER_TIMEOUT as WORKER_TIMEOUT,
         QueueStatus as QueueStatus,
         WorkerStatus as WorkerStatus,
         queue_status as queue_status,
@@ -317,7 +318,12 @@ _MODULES = {
         "iter_changes",
         "list_changes",
     ),
-    "pipeline.store.read.task_queue": ("QueueStatus", "WorkerStatus", "queue_status"),
+    "pipeline.store.read.task_queue": (
+        "QueueStatus",
+        "WORKER_TIMEOUT",
+        "WorkerStatus",
+        "queue_status",
+    ),
     "pipeline.store.read.watch_matches": ("MAX_MATCHES", "new_matches"),
     "pipeline.store.search.counts": (
         "COUNT_UNITS",

@@ -16,6 +16,7 @@ from pipeline.monitoring.queue_progress import BatchStatus, TaskGroup, batch_sta
 from pipeline.store.db.engine import Database
 
 WORKER_TIMEOUT: Final = 45.0  # seconds without a heartbeat after which a worker counts as dead
+SILENT_AFTER: Final = 15.0  # seconds; a worker that lives says so every ten
 MAX_FAILED_TASKS: Final = 10
 
 QUEUE_EXISTS = text("SELECT to_regclass('procrastinate.nightdesk_workers')")
@@ -75,6 +76,11 @@ class WorkerStatus:
     queues: str
     silent_seconds: float = 0.0
     sites: str = ""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it may be dead, since it left out a sign of life."""
+        return self.silent_seconds >= SILENT_AFTER
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def compare_svg(request: Request, context: Context, form: Form) -> Response:
 def compare_png(request: Request, context: Context, form: Form) -> Response:
     """Return the chart as a picture, if the extra 'charts' is installed."""
     if not HAS_PNG:
-        raise NotInArchive("Pictures need the extra 'charts': pip install -e '.[charts]'.")
+        raise NotInArchive("Pictures need the extra 'charts': pip install 'nightdesk[charts]'.")
     import resvg_py
 
     png = resvg_py.svg_to_bytes(svg_string=_chart_svg(context, form), zoom=PNG_ZOOM)

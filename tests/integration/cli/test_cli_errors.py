@@ -133,7 +133,7 @@ def test_a_missing_secret_or_browser_stops_only_the_site_that_needs_it(
     (sentence,) = by_site["built"]["issues"]
     if find_spec("scrapy_playwright") is None:
         assert sentence.endswith(
-            "the extra 'render', which is not installed: pip install -e '.[render]'"
+            "the extra 'render', which is not installed: pip install 'nightdesk[render]'"
         )
     else:
         assert sentence.startswith(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from pipeline.cli.views.queue_status import print_queue
 from pipeline.config.settings import load_settings
 from pipeline.config.site import Site, parse_site
 from pipeline.core.errors import ConfigError, NightdeskError, StoreError
@@ -297,6 +298,53 @@ def test_a_task_that_fails_is_retried_with_growing_delays_and_then_given_up(cour
     assert said[4] == "courier: crawl: the disk is full; given up"
 
 
+def test_a_worker_that_is_silent_is_not_shown_at_work(
+    shared: Database, queue: TaskQueue, courier: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with queue.open():
+        queue.enqueue([tasks.clean_task(courier, CleanScope(), "again", pages=9, payloads=9)])
+    do(shared, "DELETE FROM procrastinate_workers")
+    do(shared, "INSERT INTO procrastinate_workers DEFAULT VALUES")
+    do(
+        shared,
+        "INSERT INTO nightdesk_workers (queue, process, worker_id)"
+        " SELECT 'clean', 'process 7 on alpha', id FROM procrastinate_workers",
+    )
+    do(
+        shared,
+        "UPDATE procrastinate_jobs SET status = 'doing',"
+        " worker_id = (SELECT id FROM procrastinate_workers)",
+    )
+    seen = []
+    for seconds in (0, 20, 60):
+        do(
+            shared,
+            "UPDATE procrastinate_workers SET last_heartbeat ="
+            f" now() - interval '{seconds} seconds'",
+        )
+        print_queue(queue_status(shared))
+        seen.append(capsys.readouterr().out.splitlines())
+    do(shared, "DELETE FROM procrastinate_workers")
+    batch = "  again: 0 of 1 site cleaned, 0 of 9 pages extracted, 1 running"
+    worker = "  process 7 on alpha (clean): "
+    nothing = " Nothing goes on: start 'nightdesk worker'."
+    assert seen[0] == [
+        "Workers:",
+        worker + "last sign of life 0 s ago; in hand: courier",
+        "Batches:",
+        batch,
+        "Workers alive: 1, silent: 0. Tasks: 0 waiting, 1 running, 0 given up.",
+    ]
+    assert seen[1][1:] == [
+        worker + "no sign of life for 20 s, perhaps dead; had in hand: courier",
+        "Batches:",
+        batch,
+        "Workers alive: 0, silent: 1. Tasks: 0 waiting, 1 running, 0 given up." + nothing,
+    ]
+    assert seen[2][0] == "Workers: none is running"
+    assert seen[2][-1].endswith(nothing)
+
+
 def test_the_queue_shows_how_far_all_workers_are_and_how_long_the_rest_takes(
     shared: Database, queue: TaskQueue, courier: Site
 ) -> None:
@@ -401,6 +449,6 @@ def test_commands_for_several_machines_say_what_they_need(
 
     with pytest.raises(
         ConfigError,
-        match=r"extra 'cluster', which is not installed: pip install -e '\.\[cluster\]'",
+        match=r"extra 'cluster', which is not installed: pip install 'nightdesk\[cluster\]'",
     ):
         require_cluster(Database(f"sqlite:///{home / 'x.db'}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -53,8 +54,10 @@ def test_a_worker_does_what_commands_and_the_scheduler_enqueue(home: Path, postg
                     wait_until(lambda: not queue_status(database).batches, TIMEOUT)
                 result = nightdesk(home, *words, **variables)
                 assert (result.code, result.err) == (0, ""), words
-            assert result.out.startswith("Workers: process ")
-            assert "\nWorkers: process " in nightdesk(home, "status", **variables).out
+            line = r"Workers:\n  process .* \(clean, crawl\): last sign of life \d+ s ago; "
+            assert re.match(line, result.out)
+            assert "\nWorkers alive: 1, silent: 0. Tasks: " in result.out
+            assert "\nWorkers:\n  process " in nightdesk(home, "status", **variables).out
             (worker,) = nightdesk(home, "queue", "--json", **variables).json["workers"]
             assert sorted(worker["queues"]) == ["clean", "crawl"]
             wait_until(lambda: not queue_status(database).batches, TIMEOUT)

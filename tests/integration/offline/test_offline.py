@@ -352,7 +352,7 @@ def test_the_commands_say_what_is_wrong_in_one_sentence(
         "extract-export", pages, out, "--address", "127.0.0.1:1"
     )
     if find_spec("ray") is None:
-        assert "pip install -e '.[ray]'" in error_of("extract-export", pages, out, "--ray")
+        assert "pip install 'nightdesk[ray]'" in error_of("extract-export", pages, out, "--ray")
     (root / manifest.MANIFEST_NAME).write_text(
         (root / manifest.MANIFEST_NAME).read_text("utf8").replace(EXTRACTORS, "another"), "utf8"
     )
