@@ -1,11 +1,12 @@
 """Verify an evidence bundle of Nightdesk. This file needs Python 3.11 and nothing else.
 
     python3 verify.py BUNDLE.wacz [--key PUBLIC_KEY] [--ca CERTIFICATES.pem]
+        [--witness PUBLIC_KEY]
 
 It checks that every file is as the bundle says, that the stored bytes are those of the captures,
 and that captures, runs and results are in the log of the archive at a signed checkpoint. It prints
-what is proven, and ends with 1 where something does not fit. Compare the key with one that you got
-from somewhere else than the bundle.
+what is proven, and ends with 1 where something does not fit, with 2 where a check that was asked
+for cannot be made. Compare the keys with copies that you got from somewhere else than the bundle.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from hashlib import sha256, sha512
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ ORDER = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
 SQRT_MINUS_ONE = pow(2, (P - 1) // 4, P)
 MAX_FILE_BYTES = 1 << 30
+COSIGNATURE_BYTES = 4 + 8 + 64  # id of the key, time, signature
 PROOFS = "evidence/proofs.json"
 RECORD_END = b"\r\n\r\n"
 Point = tuple[int, int, int, int]
@@ -35,6 +39,10 @@ Point = tuple[int, int, int, int]
 
 class Forged(Exception):
     """Something does not fit."""
+
+
+class CannotCheck(Exception):
+    """A check that was asked for cannot be made here."""
 
 
 def add_points(first: Point, second: Point) -> Point:
@@ -322,23 +330,63 @@ def check_tokens(bundle: Bundle, authorities: str) -> list[str]:
     """Check the timestamps with openssl."""
     sentences: list[str] = []
     message = bundle.files["evidence/checkpoint.txt"].partition(b"\n\n")[0] + b"\n"
+    if authorities and not Path(authorities).is_file():
+        raise CannotCheck(f"--ca {authorities}: there is no such file")
     for name, body in sorted(bundle.files.items()):
         if not name.endswith(".tsr"):
             continue
         if not authorities:
             sentences.append(f"{name} was not checked; --ca names the authority's certificates.")
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            paths = [Path(folder, part) for part in ("token", "data")]
-            paths[0].write_bytes(body)
-            paths[1].write_bytes(message)
-            command = ["openssl", "ts", "-verify", "-in", str(paths[0]), "-data", str(paths[1])]
+        if not is_stamp_valid(body, message, authorities):
+            raise Forged(f"{name} is no timestamp of the checkpoint by this authority")
+        sentences.append(f"{name}: the authority's timestamp of the checkpoint is valid.")
+    return sentences
+
+
+def is_stamp_valid(token: bytes, message: bytes, authorities: str) -> bool:
+    """Ask openssl whether a timestamp is of these bytes, and by an authority of a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, part) for part in ("token", "data")]
+        paths[0].write_bytes(token)
+        paths[1].write_bytes(message)
+        command = ["openssl", "ts", "-verify", "-in", str(paths[0]), "-data", str(paths[1])]
+        try:
             done = subprocess.run(
                 [*command, "-CAfile", authorities], capture_output=True, check=False
             )
-        if done.returncode:
-            raise Forged(f"{name} is no timestamp of the checkpoint by this authority")
-        sentences.append(f"{name}: the authority's timestamp of the checkpoint is valid.")
+        except FileNotFoundError:
+            raise CannotCheck(
+                "the timestamps were not checked: the command openssl is not installed; install"
+                " it, or leave out --ca to check all else"
+            ) from None
+    return not done.returncode
+
+
+def check_cosignatures(bundle: Bundle, witnesses: Sequence[str]) -> list[str]:
+    """Check the cosignatures of witnesses (https://c2sp.org/tlog-cosignature)."""
+    text, _, below = bundle.files["evidence/checkpoint.txt"].decode().partition("\n\n")
+    text += "\n"
+    lines = [line.removeprefix("\u2014 ").rpartition(" ") for line in below.splitlines()]
+    signed = [(name, base64.b64decode(data)) for name, _, data in lines if name]
+    shown = [(name, data) for name, data in signed if len(data) == COSIGNATURE_BYTES]
+    sentences: list[str] = []
+    for encoded in witnesses:
+        key = base64.b64decode(encoded)
+        times: list[str] = []
+        for name, data in shown:
+            key_id = sha256(name.encode() + b"\n\x04" + key).digest()[:4]
+            seconds = int.from_bytes(data[4:12], "big")
+            said = f"cosignature/v1\ntime {seconds}\n{text}".encode()
+            if data[:4] == key_id and is_signed(key, said, data[12:]):
+                at = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+                times.append(f"The witness {name} co-signed the checkpoint at {at} UTC.")
+        if not times:
+            raise Forged(f"the witness with the key {encoded} did not co-sign the checkpoint")
+        sentences += times
+    if shown and not witnesses:
+        names = ", ".join(sorted({name for name, _ in shown}))
+        sentences.append(f"Cosignatures were not checked; --witness names the key of: {names}.")
     return sentences
 
 
@@ -357,7 +405,9 @@ def gone_sentences(bundle: Bundle) -> list[str]:
     return sentences
 
 
-def verify(path: Path, key: str = "", authorities: str = "") -> list[str]:
+def verify(
+    path: Path, key: str = "", authorities: str = "", witnesses: Sequence[str] = ()
+) -> list[str]:
     """Verify a bundle, and return what it proves in sentences.
 
     Args:
@@ -365,9 +415,11 @@ def verify(path: Path, key: str = "", authorities: str = "") -> list[str]:
         key: The public key that must have signed the checkpoint, Base64; "" takes that of the
             bundle.
         authorities: A file with certificates of timestamp authorities; "" checks no timestamp.
+        witnesses: The public keys of witnesses that must have co-signed, Base64.
 
     Raises:
         Forged: Something does not fit.
+        CannotCheck: A check that was asked for cannot be made here.
     """
     try:
         bundle = Bundle(path)
@@ -383,6 +435,7 @@ def verify(path: Path, key: str = "", authorities: str = "") -> list[str]:
             sentences += check_entries(run, size, root)
         sentences += gone_sentences(bundle)
         sentences += check_text(bundle)
+        sentences += check_cosignatures(bundle, witnesses)
         sentences += check_tokens(bundle, authorities)
     except Forged:
         raise
@@ -407,9 +460,15 @@ def main() -> int:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--key", default="", help="the public key that must have signed, Base64")
     parser.add_argument("--ca", default="", help="certificates of timestamp authorities, PEM")
+    parser.add_argument(
+        "--witness", action="append", default=[], help="the public key of a witness, Base64"
+    )
     arguments = parser.parse_args()
     try:
-        sentences = verify(arguments.bundle, arguments.key, arguments.ca)
+        sentences = verify(arguments.bundle, arguments.key, arguments.ca, arguments.witness)
+    except CannotCheck as error:
+        sys.stderr.write(f"NOT CHECKED: {error}\n")
+        return 2
     except Forged as error:
         sys.stderr.write(f"FORGED OR DAMAGED: {error}\n")
         return 1

@@ -128,6 +128,11 @@ def cosigned_at(signature: NoteSignature) -> datetime:
     return datetime.fromtimestamp(int.from_bytes(signature.signature[:TIME_BYTES]), UTC)
 
 
+def line_of(signature: NoteSignature) -> str:
+    """Return the line of a signature that was read."""
+    return _line(signature.name, signature.key_id + signature.signature)
+
+
 def _line(name: str, data: bytes) -> str:
     return f"{SIGNATURE_LINE}{name} {base64_text(data)}\n"
 

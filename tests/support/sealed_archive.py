@@ -132,7 +132,7 @@ def renumber(db: Connection) -> None:
     numbers = db.scalars(select(LogLeafRow.number).order_by(LogLeafRow.number)).all()
     for new, old in enumerate(numbers):
         for column in (LogLeafRow.number, SealedRunRow.leaf, LogEventRow.leaf):
-            table = column.class_
+            table = column.table
             db.execute(update(table).where(column == old).values({column.key: new}))
 
 

@@ -1,4 +1,4 @@
-"""`nightdesk log`: shows the state of the log, and declares a restored backup."""
+"""`nightdesk log`: shows the log, declares a restored backup, takes cosignatures."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pipeline.jobs.evidence import checkpoints as jobs
 EXAMPLES: Final = (
     "nightdesk log",
     'nightdesk log restore --reason "the disk failed; backup of 2026-11-20"',
+    "nightdesk log cosign /media/stick/witness/20261120T031500000000-5120.json",
 )
 
 
@@ -25,23 +26,42 @@ class LogAction(StrEnum):
 
     SHOW = "show"
     RESTORE = "restore"
+    COSIGN = "cosign"
 
 
 def log(
     context: typer.Context,
     action: Annotated[
         LogAction,
-        typer.Argument(help="`show`, or `restore` to declare that a backup was restored."),
+        typer.Argument(
+            help="`show`; `restore` declares that a backup was restored; `cosign` adds the"
+            " cosignatures of a witness."
+        ),
     ] = LogAction.SHOW,
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE|URL", help="With `cosign`: files that 'nightdesk witness' keeps."
+        ),
+    ] = None,
     reason: Annotated[
         str, typer.Option(metavar="TEXT", help="Why the backup was restored, for witnesses.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show the size, root, key and events of the log, or declare that a backup was restored."""
+    """Show the log, declare that a backup was restored, or add cosignatures of witnesses."""
+    if bool(sources) != (action is LogAction.COSIGN):
+        raise ConfigError("log cosign FILE|URL: takes files of witnesses; the other actions none")
     app = get_context(context)
     database = app.open_archive()
     try:
+        if action is LogAction.COSIGN:
+            from pipeline.jobs.evidence.cosignatures import add_cosignatures
+
+            added = sum(add_cosignatures(database, source) for source in sources or ())
+            if not as_json:
+                print_line(f"{pluralize(added, 'cosignature')} added.")
+                return
         if action is LogAction.RESTORE:
             if not reason.strip():
                 raise ConfigError("log restore: say why with --reason; witnesses show it")

@@ -134,10 +134,11 @@ class Witness:
         folder = self._folder_of(checkpoint.origin)
         folder.mkdir(parents=True, exist_ok=True)
         line = witness.cosign(checkpoint, self.name, self.key, at)
-        signed = [_line_of(signature) for signature in checkpoint.signatures]
+        signed = [notes.line_of(signature) for signature in checkpoint.signatures]
         values = {
             "checkpoint": notes.note_of(checkpoint.text, [*signed, line]),
             "key": accepted.key,
+            "witness_key": self.key.public_key,
             "seen_at": at.isoformat(),
             "restores": sorted(accepted.restores),
             "declared": list(accepted.declared),
@@ -150,11 +151,6 @@ class Witness:
         else:
             path = sorted(folder.glob("*.json"))[-1]
         return Observation(accepted, path, 0 if seen is None else seen.checkpoint.size)
-
-
-def _line_of(signature: notes.NoteSignature) -> str:
-    data = notes.base64_text(signature.key_id + signature.signature)
-    return f"{notes.SIGNATURE_LINE}{signature.name} {data}\n"
 
 
 def _origin(bundle: Mapping[str, Any]) -> str:

@@ -512,15 +512,14 @@ class CleanSession:
         """
         revisions = articles.changed_revisions(outcomes)
         edits = story_changes.edits_of_revisions(self.store, revisions)
-        with self.store.write() as db:
-            run_log.require_running(db, run)
+        with run_log.writing(self.store, run) as db:
             articles.save_outcomes(db, run, recipe, outcomes, datetime.now(UTC), edits, prepared)
 
     def save_reviews(self, run: int, outcomes: Sequence[ReviewOutcome]) -> None:
         """Save what a person has chosen for pages, in one transaction."""
         revisions = {outcome.page_id: outcome.revisions for outcome in outcomes}
         edits = story_changes.edits_of_revisions(self.store, revisions)
-        with self.store.write() as db:
+        with run_log.writing(self.store, run) as db:
             articles.save_reviews(db, run, outcomes, datetime.now(UTC), edits)
 
     def _in_scope(self, recipe: Recipe, scope: CleanScope) -> ColumnElement[bool]:

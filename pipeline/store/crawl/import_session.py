@@ -112,6 +112,8 @@ class ImportSession:
         counts: Counter[tuple[Outcome, Reason]] = Counter()
         runs = dict(self._runs)
         with self.store.write() as db:
+            for site in sorted({site for site, _ in pages if site in runs}):
+                run_log.require_running(db, runs[site])
             for (site, page), body in zip(pages, bodies, strict=True):
                 if site not in runs:
                     runs[site] = run_log.open_run(db, site, RUN_KIND)
@@ -143,7 +145,7 @@ class ImportSession:
         count = 0
         for site, site_records in by_site.items():
             for chunk in chunks(site_records):
-                with self.store.write() as db:
+                with run_log.writing(self.store, self._runs[site]) as db:
                     count += _record_skipped(db, self._runs[site], site, chunk)
         return count
 

@@ -243,7 +243,7 @@ class CrawlSession:
         The page gets a pending entry in the ledger.
         """
         link = Link(source.url, source.kind)
-        with self.store.write() as db:
+        with run_log.writing(self.store, run) as db:
             now = datetime.now(UTC)
             (due,) = frontier.register_sources(db, run, self._site, (link,), now, again=True)
             return due
@@ -302,7 +302,7 @@ class CrawlSession:
     def _save_links(
         self, run: int, decisions: Sequence[LinkDecision], found_on: UrlKind, at: datetime
     ) -> frontier.LinkCounts:
-        with self.store.write() as db:
+        with run_log.writing(self.store, run) as db:
             return frontier.save_links(
                 db, run, self._site, decisions, found_on, at, force=self._force
             )
@@ -327,7 +327,7 @@ class CrawlSession:
         if capture.outcome is Outcome.FETCHED:
             validators = _source_validators(capture, has_children=bool(child_links))
         at = capture.fetched_at
-        with self.store.write() as db:
+        with run_log.writing(self.store, run) as db:
             saved = source_versions.save(db, run, capture, body, validators)
             if front_page is not None:
                 _save_placements(db, saved, front_page)
@@ -342,7 +342,7 @@ class CrawlSession:
     @_retrying
     def lease_due(self, run: int, limit: int) -> tuple[DueUrl, ...]:
         """Lease up to `limit` story pages that are due to this run, newest first."""
-        with self.store.write() as db:
+        with run_log.writing(self.store, run) as db:
             return self._leases.lease(db, run, datetime.now(UTC), limit)
 
     @_retrying
@@ -350,20 +350,20 @@ class CrawlSession:
         """Lease up to `limit` lead pictures that are due to this run: see `pictures.lease`."""
         now = datetime.now(UTC)
         until = now + LEASE_DURATION
-        with self.store.write() as db:
+        with run_log.writing(self.store, run) as db:
             return pictures.lease(db, run, self._site, now, until, limit, only_seen=only_seen)
 
     @_retrying
     def request_pages(self, run: int, decisions: Sequence[LinkDecision]) -> tuple[int, ...]:
         """Save the pages that a person asks for: see `single_pages.register`."""
-        with self.store.write() as db:
+        with run_log.writing(self.store, run) as db:
             return single_pages.register(db, run, self._site, decisions, datetime.now(UTC))
 
     @_retrying
     def lease_pages(self, run: int, pages: Sequence[int]) -> tuple[DueUrl, ...]:
         """Lease pages to this run, whether they are due or not: see `single_pages.lease`."""
         now = datetime.now(UTC)
-        with self.store.write() as db:
+        with run_log.writing(self.store, run) as db:
             return single_pages.lease(db, run, self._site, pages, now, now + LEASE_DURATION)
 
     @_retrying
@@ -400,7 +400,7 @@ class CrawlSession:
         fetches: Sequence[FetchedPage],
         bodies: Mapping[int, captures.CompressedBody],
     ) -> tuple[Outcome, ...]:
-        with self.store.write() as db:
+        with run_log.writing(self.store, run) as db:
             return captures.save(db, run, self._site, fetches, bodies)
 
     def stored_sources(self) -> tuple[StoredSource, ...]:
@@ -428,7 +428,7 @@ class CrawlSession:
     ) -> MissedCounts:
         """Make the missed stories of a version due: see `rediscovery.queue_missed`."""
         now = datetime.now(UTC)
-        with self.store.write() as db:
+        with run_log.writing(self.store, run) as db:
             rediscovery.record_source(db, run, version.page_id, now)
             return rediscovery.queue_missed(db, run, self._site, decisions, found_on, version, now)
 
@@ -437,7 +437,7 @@ class CrawlSession:
         self, run: int, page_id: int, shown: Sequence[tuple[datetime, Sequence[str]]]
     ) -> None:
         """Make the placements of a front page again: see `rediscovery.remake_placements`."""
-        with self.store.write() as db:
+        with run_log.writing(self.store, run) as db:
             rediscovery.record_source(db, run, page_id, datetime.now(UTC))
             rediscovery.remake_placements(db, page_id, shown)
 

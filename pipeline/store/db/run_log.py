@@ -6,12 +6,13 @@ died is closed by the next run of its site.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
 
 from pipeline.core.errors import StoreError
 from pipeline.core.models import Capture, Outcome, Reason
@@ -19,6 +20,10 @@ from pipeline.store.db.engine import Database
 from pipeline.store.db.evidence import events, sealing
 from pipeline.store.db.schema import ForgottenCountRow, LedgerEntryRow, PageRow, RunRow
 from pipeline.store.db.sql import chunks, insert_for, storable, upsert
+
+READ_STATUS: Final = select(RunRow.status, RunRow.kind, RunRow.site).where(
+    RunRow.id == bindparam("run")
+)
 
 
 def open_run(db: Connection, site: str, kind: str, recipe: str = "", scope: str = "") -> int:
@@ -57,12 +62,38 @@ def require_running(db: Connection, run: int) -> None:
         run: The run's id.
 
     Raises:
-        StoreError: The run is closed. Its ledger is sealed.
+        StoreError: The run is closed and sealed: what is added now would look like a forgery.
     """
     # SQLite has one writer anyway
-    status = db.scalar(select(RunRow.status).where(RunRow.id == run).with_for_update(read=True))
-    if status != "running":
-        raise StoreError(f"run {run} was closed meanwhile; the next clean of its site goes on")
+    row = db.execute(READ_STATUS.with_for_update(read=True), {"run": run}).first()
+    if row is None or row.status != "running":
+        raise _closed_error(run, row)
+
+
+def _closed_error(run: int, row: Row[*tuple[Any, ...]] | None) -> StoreError:
+    """Return the sentence for somebody who writes to a run that is closed."""
+    if row is None:
+        return StoreError(f"run {run} does not exist; start a run first")
+    return StoreError(
+        f"run {run} was closed meanwhile ({row.status}) and takes nothing more;"
+        f" the next {row.kind} of '{row.site}' does the rest of its work"
+    )
+
+
+@contextmanager
+def writing(store: Database, run: int) -> Iterator[Connection]:
+    """Open a write transaction for an open run: see `require_running`.
+
+    Args:
+        store: The archive.
+        run: The run's id.
+
+    Yields:
+        The connection of the transaction.
+    """
+    with store.write() as db:
+        require_running(db, run)
+        yield db
 
 
 def add_entries(
@@ -157,13 +188,23 @@ def close_run(
 ) -> dict[str, int]:
     """Close a run, seal it in the log, and return its counts by outcome.
 
+    It can be repeated: a run that is closed with this status stays as it is.
+
     Args:
         db: A write transaction.
         run: The run's id.
         status: finished, stopped, failed or interrupted.
         detail: A sentence for people; "" for none.
         deferred: The reason of the entries that are still pending; their pages stay due.
+
+    Raises:
+        StoreError: Another command closed the run with another status.
     """
+    row = db.execute(READ_STATUS.with_for_update(), {"run": run}).first()
+    if row is not None and row.status == status:
+        return count_outcomes(db, run)
+    if row is None or row.status != "running":
+        raise _closed_error(run, row)
     is_pending = (LedgerEntryRow.run_id == run, LedgerEntryRow.outcome == Outcome.PENDING)
     # what is leased is pending; a search through all pages would take too long
     pending_pages = select(LedgerEntryRow.page_id).where(*is_pending)
@@ -234,7 +275,8 @@ def close_interrupted_runs(db: Connection, site: str, kind: str) -> tuple[int, .
     query = select(RunRow.id).where(
         RunRow.site == site, RunRow.kind == kind, RunRow.status == "running"
     )
-    run_ids = tuple(db.scalars(query))
+    # locked, so that a run which another command closes now is not among them
+    run_ids = tuple(db.scalars(query.with_for_update()))
     for run in run_ids:
         close_run(db, run, "interrupted", "the process ended before its work", Reason.INTERRUPTED)
     return run_ids

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from pipeline.evidence import notes
 from pipeline.store.db.evidence import events, tree
@@ -58,6 +58,18 @@ def all_checkpoints(db: Connection) -> tuple[StoredCheckpoint, ...]:
     """Return all checkpoints, oldest first."""
     rows = db.execute(select(*COLUMNS).order_by(CheckpointRow.id))
     return tuple(StoredCheckpoint(*row) for row in rows)
+
+
+def find_by_text(db: Connection, size: int, text: str) -> StoredCheckpoint | None:
+    """Return the checkpoint with a text, whoever signed it; None where there is none."""
+    rows = db.execute(select(*COLUMNS).where(CheckpointRow.size == size))
+    found = [StoredCheckpoint(*row) for row in rows if notes.parse_note(row.note).text == text]
+    return found[-1] if found else None
+
+
+def set_note(db: Connection, checkpoint: int, note: str) -> None:
+    """Write the note of a checkpoint with more signatures. Its text stays."""
+    db.execute(update(CheckpointRow).where(CheckpointRow.id == checkpoint).values(note=note))
 
 
 def make(db: Connection, signer: NoteSigner | None) -> StoredCheckpoint | None:
