@@ -92,11 +92,6 @@ class SourceCrawler:
         self.older_links = 0  # left out by a back-fill
         self.undated_links = 0
 
-    @property
-    def known_count(self) -> int:
-        """How many sources this run knows."""
-        return len(self._known_keys)
-
     async def register(self) -> None:
         """Add all sources to the ledger before the first one is fetched.
 

@@ -145,7 +145,7 @@ class NewsSpider(Spider):
         if failure is not None:
             return failure
         if not sources.read_count:
-            detail = f"none of the {sources.known_count} feeds, sitemaps and sections could be read"
+            detail = "none of its feeds, sitemaps and sections could be read"
             return CrawlEnd("failed", detail)
         exhausted = self._budget.exhausted()
         if exhausted is not None:

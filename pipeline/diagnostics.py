@@ -246,6 +246,9 @@ def _is_current(database: Database) -> bool:
 
 
 def _describe_schema(database: Database, version: str | None) -> DiagnosticCheck:
+    if migrate.is_foreign(database, version):
+        message = migrate.foreign_message(database)
+        return DiagnosticCheck("archive", CheckState.BROKEN, message)
     if version is None:
         message = f"{database.name}: is empty; the first 'nightdesk crawl' makes the archive"
         return DiagnosticCheck("archive", CheckState.LOOK, message)
@@ -259,8 +262,8 @@ def _describe_schema(database: Database, version: str | None) -> DiagnosticCheck
         )
         return DiagnosticCheck("archive", CheckState.LOOK, message)
     message = (
-        f"{database.name}: a newer Nightdesk made its schema {version}; update this checkout and"
-        " its virtual environment"
+        f"{database.name}: a newer Nightdesk made its schema {version}; install the newest"
+        " Nightdesk"
     )
     return DiagnosticCheck("archive", CheckState.BROKEN, message)
 

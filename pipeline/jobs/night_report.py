@@ -7,7 +7,7 @@ night, nights that are missing, and ledgers that do not add up.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
@@ -105,10 +105,18 @@ def build_night_report(
     unbalanced = runs.unbalanced_runs(database, [of_site[-1].run for of_site in nights.values()])
     reports = []
     for site in sites:
-        reports.append(_site_report(site, nights.get(site, ()), open_issues, unbalanced))
+        site_nights = [_as_it_is_now(database, night) for night in nights.get(site, ())]
+        reports.append(_site_report(site, site_nights, open_issues, unbalanced))
     closed = issues.issues_closed_since(database, at - RECOVERED_FOR)
     recovered = tuple(issue for issue in closed if issue.site in sites)
     return NightReport(at, tuple(sorted(reports, key=_by_severity)), recovered)
+
+
+def _as_it_is_now(database: Database, night: Night) -> Night:
+    """Return a night whose process has died as interrupted, as `status` and `runs` show it."""
+    if night.status != "running" or not runs.has_died(database, "crawl", night.site):
+        return night
+    return replace(night, status="interrupted", detail=runs.DIED)
 
 
 def _site_report(

@@ -13,6 +13,7 @@ from pipeline.cli.console import partial_failure_code, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
 from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError
+from pipeline.core.formatting import pluralize
 from pipeline.diagnostics import CheckState, DiagnosticCheck
 
 EXAMPLES: Final = ("nightdesk doctor",)
@@ -36,7 +37,7 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     else:
         print_line()
         print_line(
-            f"{len(checks)} checks: {states[CheckState.OK]} ok,"
+            f"{pluralize(len(checks), 'check')}: {states[CheckState.OK]} ok,"
             f" {states[CheckState.LOOK]} to look at, {states[CheckState.BROKEN]} broken."
         )
     raise typer.Exit(partial_failure_code(states[CheckState.BROKEN]))

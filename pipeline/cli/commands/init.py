@@ -62,7 +62,10 @@ def init(
             _write(home, path, text)
         (home / "var").mkdir(exist_ok=True)
     except OSError as error:
-        raise DiskError(f"{error.filename or home}: cannot be made ({error.strerror})") from None
+        raise DiskError(
+            f"{error.filename or home}: cannot be made ({error.strerror});"
+            " name a folder that you may write to"
+        ) from None
     _print_next_steps(home, has_contact=_has_contact(home / "config" / "nightdesk.toml"))
 
 

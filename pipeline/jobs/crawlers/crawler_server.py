@@ -267,8 +267,9 @@ class CrawlerServer:
             try:
                 child = await (await self._server()).fork(arguments)
             except (OSError, TimeoutError) as error:
+                reason = str(error) or f"it gave no answer for {REPLY_SECONDS:.0f} s"
                 log.warning(
-                    "crawlers are started one by one, because their server failed: %s", error
+                    "crawlers are started one by one, because their server failed: %s", reason
                 )
                 self._has_failed = True
                 return None

@@ -120,7 +120,8 @@ def _acquire_file(store: Database, name: str, wait: float) -> Lock:
         raise AlreadyRunning(name, _read_holder(path)) from None
     except OSError as error:
         raise StoreError(
-            f"{path}: cannot be locked ({error.strerror}); may you write in its folder?"
+            f"{path}: cannot be locked ({error.strerror}); give this user the right to"
+            " write to its folder"
         ) from None
     return Lock(lock)
 

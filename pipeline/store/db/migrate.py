@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SCRIPTS: Final = Path(__file__).parents[3] / "migrations"
 DEVELOPMENT_VERSION: Final = re.compile("00(0[1-9]|1[0-2])")  # schemas before the first release
+NIGHTDESK_VERSION: Final = re.compile("[0-9]{4}")
 UPGRADE_LOCK: Final = "upgrade"
 UPGRADE_LOCK_NUMBER: Final = 778207415  # of the advisory lock on PostgreSQL
 UPGRADE_WAIT: Final = 120.0  # seconds
@@ -88,6 +89,8 @@ def ensure(
     if not create and store.file is not None and not store.file.exists():
         raise StoreError(_no_archive_message(store))
     version = version_of(store)
+    if version != head(scripts) and is_foreign(store, version):
+        raise StoreError(foreign_message(store))
     if version is None and not create:
         raise StoreError(_no_archive_message(store))
     if version == head(scripts):
@@ -126,6 +129,39 @@ def development_message(store: Database, version: str | None) -> str:
     )
 
 
+def is_foreign(store: Database, version: str | None) -> bool:
+    """Return whether another program made the tables of a database.
+
+    A PostgreSQL database may hold tables of other programs beside the archive, as long as none has
+    the name of one of its tables. A SQLite file belongs to one program.
+
+    Args:
+        store: The database.
+        version: Its schema version, or None where it has none.
+    """
+    if version is not None:
+        return NIGHTDESK_VERSION.fullmatch(version) is None
+    if store.file is not None and not store.file.exists():
+        return False
+    with store.read() as connection:
+        tables = set(inspect(connection).get_table_names())
+    if "alembic_version" in tables:  # another process has just made the archive
+        return False
+    if store.is_sqlite or not tables:
+        return bool(tables)
+    from pipeline.store.db.schema import PageRow
+
+    return not tables.isdisjoint(PageRow.metadata.tables)
+
+
+def foreign_message(store: Database) -> str:
+    """Return the sentence that refuses a database of another program."""
+    return (
+        f"{store.name}: holds tables of another program and is no archive of Nightdesk; name"
+        " another file or database in database_url"
+    )
+
+
 def upgrade_message(store: Database, version: str, scripts: Path = SCRIPTS) -> str:
     """Return the sentence that says what an upgrade does."""
     steps = sum(number > version for number in versions(scripts))
@@ -142,7 +178,7 @@ def _check_upgradable(store: Database, version: str, scripts: Path) -> None:
     if version not in versions(scripts):
         raise NewerSchema(
             f"{store.name}: its schema {version} was made by a newer Nightdesk than this one;"
-            " update this checkout and its virtual environment"
+            " install the newest Nightdesk"
         )
 
 

@@ -27,6 +27,7 @@ from pipeline.store.db.schema import (
 )
 from pipeline.store.db.sql import fetch_as, storable
 
+DIED = "the process ended before its work"
 RECENT = timedelta(days=3)  # `recent_crawls` returns all crawls of this time
 
 ReasonCounts = dict[tuple[str, str], int]  # (outcome, reason) → entries
@@ -147,14 +148,25 @@ def as_it_is_now(database: Database, run: RunView) -> RunView:
     Returns:
         The run with the status `interrupted`, or the same run.
     """
-    if run.status != "running":
+    if run.status != "running" or not has_died(database, run.kind, run.site):
         return run
-    action = "crawl" if run.kind in ("crawl", "discover") else "clean"
+    return replace(run, status="interrupted", detail=DIED)
+
+
+def has_died(database: Database, kind: str, site: str) -> bool:
+    """Return whether no process works on an open run.
+
+    Args:
+        database: The archive.
+        kind: The kind of the run.
+        site: The site of the run.
+    """
+    action = "crawl" if kind in ("crawl", "discover") else "clean"
     try:
-        locks.acquire(database, f"{action}:{run.site}").release()
+        locks.acquire(database, f"{action}:{site}").release()
     except NightdeskError:  # another process holds it, or this archive cannot be locked
-        return run
-    return replace(run, status="interrupted", detail="the process ended before its work")
+        return False
+    return True
 
 
 def get_run(database: Database, run_id: int) -> RunView | None:

@@ -220,6 +220,28 @@ def test_a_command_that_only_reads_creates_no_archive(empty_url: str) -> None:
     store.close()
 
 
+def test_a_database_of_another_program_is_refused_and_untouched(empty_url: str) -> None:
+    store = Database(empty_url)
+    do(store, "CREATE TABLE page (words TEXT)")
+    for create in (True, False):
+        with pytest.raises(StoreError, match=r"another program .* in database_url"):
+            migrate.ensure(store, create=create)
+    do(store, "CREATE TABLE alembic_version (version_num TEXT)")
+    do(store, "INSERT INTO alembic_version VALUES ('ab12cd34')")
+    with pytest.raises(StoreError, match="another program") as caught:
+        migrate.ensure(store)
+    assert not isinstance(caught.value, NewerSchema)
+    assert one(store, "SELECT count(*) FROM page") == 0
+    store.close()
+
+
+def test_an_archive_on_postgresql_may_lie_beside_other_tables(empty_url: str) -> None:
+    store = Database(empty_url)
+    do(store, "CREATE TABLE spatial_names (words TEXT)")
+    assert migrate.is_foreign(store, None) == store.is_sqlite, "a file belongs to one program"
+    store.close()
+
+
 def test_processes_that_start_together_create_the_schema_once(empty_url: str) -> None:
     environment = clean_environment(PYTHONPATH=str(ROOT))
     children = []
