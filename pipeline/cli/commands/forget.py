@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from pipeline.cli.console import print_error, print_json, print_line
-from pipeline.cli.context import AsJson, get_context
+from pipeline.cli.context import AppContext, AsJson, get_context
+from pipeline.cli.night_runner import clean_with_progress, print_errors
 from pipeline.cli.views.page_lookup import require_page
 from pipeline.core.errors import ConfigError, ExitCode
 from pipeline.core.formatting import pluralize
@@ -96,12 +97,25 @@ def forget(
             result = jobs.redact_page(database, found.id, redact, order, seal)
         else:
             result = jobs.forget_page(database, found.id, order, app.settings.log_folder)
+        was_cleaned = bool(show or redact) and _clean(app, database, preview.plan.site)
     finally:
         database.close()
     if as_json:
         print_json({"dry_run": False, **_preview_json(preview), "leaf": result.leaf})
         return
-    _print_result(preview, result, was_deleted=not (hide or show), needs_clean=bool(show or redact))
+    needs_clean = bool(show or redact) and not was_cleaned
+    _print_result(preview, result, was_deleted=not (hide or show), needs_clean=needs_clean)
+
+
+def _clean(app: AppContext, database: Database, site: str) -> bool:
+    """Make the article again, and return whether that worked."""
+    try:
+        sites = app.sites((site,), also_disabled=True)
+    except ConfigError:  # the site has no file any more
+        return False
+    results = clean_with_progress(app, database, sites, quiet=True)
+    print_errors(results)
+    return not any(result.errors for result in results)
 
 
 def _preview(database: Database, page_id: int, *, keeps_bytes: bool, pattern: str) -> ForgetPreview:

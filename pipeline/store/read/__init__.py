@@ -170,6 +170,7 @@ if TYPE_CHECKING:
         column_names as column_names,
         count_queries as count_queries,
     )
+    from pipeline.store.search.exact_names import ExactName as ExactName
     from pipeline.store.search.facets import (
         FacetCount as FacetCount,
         FacetCounts as FacetCounts,
@@ -333,6 +334,7 @@ _MODULES = {
         "column_names",
         "count_queries",
     ),
+    "pipeline.store.search.exact_names": ("ExactName",),
     "pipeline.store.search.facets": ("FacetCount", "FacetCounts", "count_matches"),
     "pipeline.store.search.hints": ("suggest_query",),
     "pipeline.store.search.index": ("count_unindexed",),

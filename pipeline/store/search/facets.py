@@ -20,6 +20,7 @@ from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, PageRow
 from pipeline.store.db.sql import chunks
 from pipeline.store.search import executor, planner
+from pipeline.store.search.exact_names import ExactName, keys_with_name
 from pipeline.store.search.index import PAGE_BITS, timestamp_of
 from pipeline.store.search.time_units import start_of, starts_between
 
@@ -62,12 +63,14 @@ def count_matches(
     *,
     site: str | None = None,
     exact_limit: int = EXACT_LIMIT,
+    exact: ExactName | None = None,
 ) -> FacetCounts:
     """Count the articles that match a query.
 
     Args:
         site: Only articles of this site.
         exact_limit: With more matches than this, the numbers are estimates.
+        exact: Count only articles that have this whole name in a field.
     """
     if isinstance(query, str):
         query = query_language.parse_query(query)
@@ -75,11 +78,16 @@ def count_matches(
     with database.read() as db:
         plan = planner.plan_query(db, query)
         keys = executor.newest_keys(db, plan, exact_limit + 1) if plan else []
-        if len(keys) <= exact_limit:
+        is_complete = len(keys) <= exact_limit
+        if exact:
+            keys = list(keys_with_name(db, keys, exact))
+        if is_complete:
             return _count(db, keys, keys)
         slice_plan = planner.plan_query(db, Query("", And(_in_first_slice(query))))
         assert slice_plan is not None
         slice_keys = executor.all_keys(db, slice_plan)
+        if exact:
+            slice_keys = list(keys_with_name(db, slice_keys, exact))
         parts = -(-len(slice_keys) // SAMPLE_SIZE) or 1
         sample = [key for key in slice_keys if _slice_part(key, parts) == 0]
         if not sample:  # this hardly ever happens; these are at least as many as there are

@@ -22,6 +22,7 @@ from pipeline.store.db.article_view import ArticleView, articles_by_order_key
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, PageRow, SketchRow
 from pipeline.store.search import executor, hints, planner, ranking
+from pipeline.store.search.exact_names import ExactName, keys_with_name
 from pipeline.store.search.planner import IndexQuery
 from pipeline.store.search.url_lookup import is_pasted_url, page_id_of_url
 
@@ -80,6 +81,7 @@ def search_articles(
     order: str = "newest",
     site: str | None = None,
     unique: bool = False,
+    exact: ExactName | None = None,
 ) -> SearchPage:
     """Find one page of the articles that match a query. An empty query matches all.
 
@@ -91,6 +93,7 @@ def search_articles(
         order: One of `ORDERS`. "rank" puts the best of the newest matches first.
         site: Only articles of this site.
         unique: Return only the newest match of each group of near-duplicates.
+        exact: Return only articles that have this whole name in a field.
 
     Raises:
         ConfigError: `after` is no cursor of this order.
@@ -114,6 +117,8 @@ def search_articles(
             matches = _iter_ranked(db, query, plan, start)
         else:
             matches = _iter_newest(db, plan, limit, start)
+        if exact:
+            matches = _iter_exact(db, matches, exact, limit + 1)
         if unique:
             matches = _iter_unique(db, plan, matches)
         cursors = list(islice(matches, limit + 1))
@@ -177,6 +182,14 @@ def _iter_unique(db: Connection, plan: IndexQuery, matches: Iterator[Cursor]) ->
     for match in matches:
         if is_newest_of_group(db, plan, match.key):
             yield match
+
+
+def _iter_exact(
+    db: Connection, matches: Iterator[Cursor], exact: ExactName, size: int
+) -> Iterator[Cursor]:
+    """Leave out a match that only holds the words of the name. It looks at `size` at a time."""
+    while batch := {match.key: match for match in islice(matches, size)}:
+        yield from map(batch.__getitem__, keys_with_name(db, batch, exact))
 
 
 def is_newest_of_group(db: Connection, plan: IndexQuery, key: int) -> bool:

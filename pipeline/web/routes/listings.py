@@ -72,8 +72,11 @@ def _stories_with(
     after: str,
 ) -> Response:
     query = quoted(field, name)
-    results = read.search_articles(context.database, query, STORIES_PER_PAGE, after=after)
-    counts = None if after else read.count_matches(context.database, query)
+    exact = read.ExactName(field, name)
+    results = read.search_articles(
+        context.database, query, STORIES_PER_PAGE, after=after, exact=exact
+    )
+    counts = None if after else read.count_matches(context.database, query, exact=exact)
     return context.render(
         request,
         "listing.html",

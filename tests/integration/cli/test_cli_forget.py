@@ -114,3 +114,12 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
     paths[0].write_bytes(certificate.public_bytes(Encoding.PEM))
     paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return paths
+
+
+def test_redact_makes_the_article_again(archived: Path) -> None:
+    site = 'name = "Courier"\nurl = "https://courier.example/"\nfeeds = ["https://courier.example/feed"]\n'
+    (archived / "config" / "sites" / "courier.toml").write_text(site)
+    done = forget(archived, "--yes", "--redact", "Martin Dray")
+    assert done.code == 0, done.err
+    assert "makes the article again" not in done.out
+    assert query(archived, "SELECT count(*) FROM page WHERE needs_clean") == 0

@@ -7,13 +7,16 @@ from datetime import timedelta
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from pipeline.core.errors import ConfigError
 from pipeline.fulltext import tokenizer
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
+from pipeline.store.db.schema import ArticleRow
 from pipeline.store.read import pages as page_reader
 from pipeline.store.search import facets, index, search
+from pipeline.store.search.exact_names import ExactName
 from pipeline.store.search.index import order_key
 from tests.conftest import GrowOnce
 from tests.support.archive_factory import DAY, NIGHT, clean, do, dump, night, rows, url
@@ -305,3 +308,25 @@ def test_articles_without_pair_tokens_are_found_before_and_after_they_are_indexe
         assert {words: found(articles, words) for words in FINDS} == FINDS
         index.index_pending(articles)
     assert dump(articles) == before
+
+
+def test_an_exact_author_is_not_one_whose_name_holds_more(articles: Database) -> None:
+    authors = (["Ana Li"], ["Maria Ana Li"], ["Bo Chen", "ANA LÍ"], ["Ana", "Li"])
+    pages = rows(articles, "SELECT page_id FROM article ORDER BY page_id")
+    with articles.write() as db:
+        for (page,), names in zip(pages, authors, strict=True):
+            change = update(ArticleRow).where(ArticleRow.page_id == page)
+            db.execute(change.values(authors=names, index_version=""))
+    while index.index_pending(articles):
+        pass
+    query, exact = 'author:"ana li"', ExactName("author", "Ana Li")
+    wanted = [pages[2][0], pages[0][0]]
+    by_words = search.search_articles(articles, query)
+    found = search.search_articles(articles, query, 1, exact=exact)
+    following = search.search_articles(articles, query, 1, after=found.next, exact=exact)
+    assert len(by_words.hits) == 3
+    assert [hit.article.id for hit in (*found.hits, *following.hits)] == wanted
+    assert not following.next
+    assert facets.count_matches(articles, query, exact=exact).total == 2
+    tag = ExactName("tag", "Ana Li")
+    assert not search.search_articles(articles, query, exact=tag).hits
