@@ -127,6 +127,8 @@ def _print_notes(database: Database, page: SearchPage) -> None:
         suggestion = read.suggest_query(database, page.query.text)
         if suggestion:
             print_line(f"Did you mean: {suggestion}")
+        if not read.has_articles(database):
+            print_line("The archive holds no article yet; 'nightdesk crawl' fetches the first.")
     for note in page.query.notes:
         print_line(note)
     if page.next:

@@ -177,7 +177,10 @@ if TYPE_CHECKING:
         count_matches as count_matches,
     )
     from pipeline.store.search.hints import suggest_query as suggest_query
-    from pipeline.store.search.index import count_unindexed as count_unindexed
+    from pipeline.store.search.index import (
+        count_unindexed as count_unindexed,
+        has_articles as has_articles,
+    )
     from pipeline.store.search.search import (
         MAX_HITS as MAX_HITS,
         ORDERS as ORDERS,
@@ -319,8 +322,8 @@ _MODULES = {
         "list_changes",
     ),
     "pipeline.store.read.task_queue": (
-        "QueueStatus",
         "WORKER_TIMEOUT",
+        "QueueStatus",
         "WorkerStatus",
         "queue_status",
     ),
@@ -337,7 +340,7 @@ _MODULES = {
     "pipeline.store.search.exact_names": ("ExactName",),
     "pipeline.store.search.facets": ("FacetCount", "FacetCounts", "count_matches"),
     "pipeline.store.search.hints": ("suggest_query",),
-    "pipeline.store.search.index": ("count_unindexed",),
+    "pipeline.store.search.index": ("count_unindexed", "has_articles"),
     "pipeline.store.search.search": (
         "MAX_HITS",
         "ORDERS",

@@ -90,6 +90,12 @@ def count_unindexed(database: Database, site: str | None = None) -> int:
         return db.scalar(pending) or 0
 
 
+def has_articles(database: Database) -> bool:
+    """Return whether the archive holds any article."""
+    with database.read() as db:
+        return db.scalar(select(ArticleRow.page_id).limit(1)) is not None
+
+
 def index_pending(
     database: Database, site: str | None = None, *, batch_size: int = BATCH_SIZE
 ) -> int:

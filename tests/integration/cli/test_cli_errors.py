@@ -304,6 +304,7 @@ def test_an_archive_without_write_permission_is_read_and_not_written(
         cleaned = run("--home", str(read_only_home), "clean")
     assert (found.code, found.err) == (0, "")
     assert "No article is found" in found.out
+    assert "The archive holds no article yet; 'nightdesk crawl' fetches the first." in found.out
     assert cleaned.code == 4
     assert "cannot be locked (Permission denied)" in cleaned.out
 
