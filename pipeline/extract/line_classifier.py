@@ -37,7 +37,7 @@ from pipeline.extract.story_cut import raise_to_story
 from pipeline.extract.structure.figures import story_figures
 from pipeline.extract.structure.nesting import StructureReader
 from pipeline.extract.tables import with_whole_tables
-from pipeline.extract.text_lines import read_lines
+from pipeline.extract.text_lines import INLINE, read_lines
 from pipeline.extract.version import (
     FAIR_STORY,
     LONG_STORY,
@@ -56,7 +56,9 @@ MAX_HEADLINES = 2  # of a page with one story: its own, and the name of the site
 ITEM_TAGS = frozenset(("li", "dd", "dt"))
 SURE_PROBABILITY = 0.8  # of prose below which no summary stands
 MAX_SPANS = 2_000  # side by side
-MAX_ASKED_LINES = 6_000  # of a page; the time of trafilatura grows with the square of them
+# The time of trafilatura grows with the square of a page's lines, and of the elements in one line.
+MAX_ASKED_LINES = 6_000
+MAX_ASKED_INLINE = 3_000  # inline elements without another element between them
 # The first that matches says most about a line: a paragraph in an item in a quote is an item.
 KIND_OF_REGION = (
     (Region.CODE, BlockKind.CODE),
@@ -145,7 +147,7 @@ def _judge(
             probabilities[i] = trees.second(lines.with_context(i, row))
     if share_in_doubt(lines, probabilities) <= max_doubt or is_settled(lines, probabilities):
         return probabilities, False
-    if len(lines.lines) > MAX_ASKED_LINES:
+    if is_too_costly(tree, lines):
         return probabilities, False
     lines.add_votes(_ask(tree, lines))
     for i in range(len(lines.lines)):
@@ -156,10 +158,22 @@ def _judge(
 
 
 def _ask(tree: HtmlElement, lines: LineFeatures, fast: bool = True) -> ExtractorLines:
-    """Return the lines of trafilatura; none of a page with very many, for which it takes long."""
-    if len(lines.lines) > MAX_ASKED_LINES:
+    """Return the lines of trafilatura; none of a page for which it takes too long."""
+    if is_too_costly(tree, lines):
         return ExtractorLines(())
     return ExtractorLines(trafilatura_lines(tree, fast))
+
+
+def is_too_costly(tree: HtmlElement, lines: LineFeatures) -> bool:
+    """Say whether trafilatura would take seconds for a page."""
+    if len(lines.lines) > MAX_ASKED_LINES:
+        return True
+    together = 0
+    for element in tree.iter():
+        together = together + 1 if element.tag in INLINE else 0
+        if together > MAX_ASKED_INLINE:
+            return True
+    return False
 
 
 def level_lists(lines: LineFeatures, probabilities: dict[int, float]) -> None:

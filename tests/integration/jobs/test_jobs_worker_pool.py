@@ -28,9 +28,9 @@ def page(number: int, body: str = STORY) -> PendingPayload:
     return PendingPayload(RawPage(number, body.encode()), ())
 
 
-def deadly(elements: int = 90_000) -> str:
-    """Return a page with one line of very many elements, which is costly for every extractor."""
-    return "<html><body><article><p>" + "<b>a</b> " * elements + "</p></article></body></html>"
+def deadly(paragraphs: int = 15_000) -> str:
+    """Return a page of very many paragraphs, which takes most of a second."""
+    return f"<html><body><article>{PARAGRAPH * paragraphs}</article></body></html>"
 
 
 def extract_all(workers: WorkerPool, *pages: PendingPayload) -> dict[int, ExtractedPage]:
@@ -77,11 +77,12 @@ def test_a_page_whose_worker_dies_twice_has_a_reason_and_the_others_are_extracte
 def test_a_page_whose_worker_was_killed_once_is_extracted_by_another_worker() -> None:
     with WorkerPool(1, 60, 1024) as workers:
         extract_all(workers, page(0))
-        threading.Thread(
-            target=kill_at_work,
-            args=(min(worker_pids()), cpu_seconds_of(min(worker_pids()))),
-        ).start()
-        pages = extract_all(workers, page(1, deadly(40_000)), page(2))
+        wait_until(lambda: len(worker_pids()) == 1)  # those of earlier pools have ended
+        (worker,) = worker_pids()
+        killer = threading.Thread(target=kill_at_work, args=(worker, cpu_seconds_of(worker)))
+        killer.start()
+        pages = extract_all(workers, page(1, deadly()), page(2))
+        killer.join()
     assert [pages[number].reason for number in (1, 2)] == [Reason.NONE, Reason.NONE]
 
 

@@ -31,6 +31,7 @@ from pipeline.extract.html import parse_html
 from pipeline.extract.line_classifier import (
     MAX_ASKED_LINES,
     is_settled,
+    is_too_costly,
     level_lists,
     read_blocks,
 )
@@ -206,6 +207,19 @@ def test_trafilatura_is_not_asked_for_a_page_of_very_many_lines(
     reading = read_blocks(tree_of(f"{story}{headings}<p>x</p>"), Metadata())
     assert reading.blocks
     assert bool(asked) == (copies < MAX_ASKED_LINES)
+
+
+@pytest.mark.parametrize("tag", ["b", "span", "a"])
+def test_trafilatura_is_not_asked_for_a_line_of_very_many_elements(tag: str) -> None:
+    page_lines = read_lines(tree_of(f"<p>{f'<{tag}>a</{tag}> ' * 10}</p>"))
+    lines = LineFeatures(page_lines, Metadata())
+    many = f"<{tag}>a</{tag}> " * 2_900
+    for body, is_costly in (
+        (f"<p>{many}</p>" * 3, False),
+        (f"<p>{many * 2}</p>", True),
+        (f"<p><span>{many}</span><span>{many}</span></p>", True),
+    ):
+        assert is_too_costly(tree_of(body), lines) is is_costly
 
 
 def test_a_block_has_its_element_and_its_probability() -> None:
