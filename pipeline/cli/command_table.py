@@ -163,7 +163,7 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     ),
     "log": CommandEntry(
         OPERATIONS,
-        "Show the size, root, key and events of the log, or declare that a backup was restored.",
+        "Show the log, declare that a backup was restored, or add cosignatures of witnesses.",
     ),
     "prove": CommandEntry(
         OPERATIONS,

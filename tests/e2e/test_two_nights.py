@@ -30,6 +30,8 @@ from tests.conftest import ENGINES
 from tests.support.browser import check_pages, chromium, needs_browser, serve_archive
 from tests.support.cli import ROOT, CommandResult, clean_environment, command_line, nightdesk
 
+pytestmark = pytest.mark.trial_on_postgresql
+
 ENGLISH, RUSSIAN, TAJIK = IDS = tuple(site.id for site in SITES)
 TONIGHT = "\n[revisit]\nafter_hours = 0\n"
 SOURCES = ("/robots.txt", "/sitemap")  # paths that each crawl fetches completely

@@ -12,6 +12,8 @@ from tests.integration.jobs.test_jobs_story_parts import add_story, page, run, s
 from tests.support.archive_factory import rows
 from tests.support.local_site import serve_local_site
 
+pytestmark = pytest.mark.trial_on_postgresql
+
 CONSENT = (
     "<!doctype html><html><head><title>Before you continue</title></head><body><h1>Before you"
     " continue</h1><p>We use cookies. Please accept all cookies to continue, or manage your"

@@ -21,6 +21,8 @@ from tests.support.local_site import (
     start_crawl,
 )
 
+pytestmark = pytest.mark.trial_on_postgresql
+
 OPEN = "[safety]\nallow_private = true\n[politeness]\ndelay = 0\nretries = 0\ntimeout = 5\n"
 SUBJECTS = ("harbour", "bridge", "market", "school", "library", "railway", "theatre", "stadium")
 VERBS = ("closed", "opened", "repaired", "painted", "measured", "sold", "bought", "visited")

@@ -32,6 +32,8 @@ from tests.support.archive_factory import (
 )
 from tests.support.cli import ROOT, clean_environment, wait_until
 
+pytestmark = pytest.mark.trial_on_postgresql
+
 A, B = url("a"), url("b")
 STORED_STORIES = "FROM page WHERE payload_id IS NOT NULL AND kind = 'story'"
 
