@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from pipeline.core.urls import canonicalize
 from pipeline.store.db.engine import Database
+from pipeline.store.db.schema import PageRow
+from tests.support.cli import wait_until
 from tests.support.local_site import LocalSite, crawl_job, rss_feed, run_crawl, serve_local_site
 
 # What the site shows, and the path that its strict server knows.
@@ -56,6 +59,12 @@ def outcomes(store: Database) -> dict[str, str]:
     return {row.url: row.outcome for row in rows}
 
 
+def all_are_due(store: Database) -> bool:
+    now = datetime.now(UTC)
+    with store.read() as db:
+        return db.scalar(select(func.max(PageRow.due_at))) <= now
+
+
 def test_a_strict_server_is_asked_for_the_urls_that_it_shows(
     site: LocalSite, store: Database, database_url: str, tmp_path: Path
 ) -> None:
@@ -69,6 +78,7 @@ def test_a_strict_server_is_asked_for_the_urls_that_it_shows(
     for shown, path in SPELLINGS:
         assert len(site.requests_for(path)) == 1, shown
     site.received.clear()
+    wait_until(lambda: all_are_due(store))  # a page is due after half of its age
     run_crawl(crawl_job(site, tmp_path, **keys), tmp_path)
     assert set(outcomes(store).values()) == {"unchanged"}
     for shown, path in SPELLINGS:
