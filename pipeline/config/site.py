@@ -27,9 +27,11 @@ from pydantic import (
 from pipeline.config.cron import cron_trigger
 from pipeline.config.error_messages import explain_validation
 from pipeline.config.regex_safety import check_patterns
+from pipeline.core.clean_values import OPTIONAL_RULES
 from pipeline.core.errors import ConfigError
 from pipeline.core.link_rules import LinkRules, ascii_host
 from pipeline.core.models import CrawlSource, Link, LinkDecision, Outcome, UrlKind
+from pipeline.core.suggestions import did_you_mean
 from pipeline.core.urls import canonicalize, host_of, without_www
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # "token" of RFC 9110
@@ -103,6 +105,15 @@ class CleaningOptions(FrozenModel):
     @classmethod
     def _check_patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         return check_patterns(patterns, whole=True)
+
+    @field_validator("without")
+    @classmethod
+    def _check_rules(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in OPTIONAL_RULES:
+                hint = did_you_mean(name, OPTIONAL_RULES, "a site can leave out:")
+                raise ValueError(f"no rule '{name}' can be left out; {hint}")
+        return names
 
 
 class RetentionOptions(FrozenModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from pipeline.core.models import (
     AnnouncedMetadata,
@@ -17,6 +18,31 @@ from pipeline.core.models import (
     Revision,
 )
 from pipeline.core.story import StoryLink
+
+# The rules that a site file may leave out, in the order in which they are applied. The rule
+# `redaction` is not among them: it keeps what the archive had to redact out of the texts.
+OPTIONAL_RULES: Final = (
+    "part",
+    "site-pattern",
+    "own-title",
+    "byline",
+    "prompt",
+    "more-line",
+    "tag-line",
+    "credit",
+    "link-line",
+    "known-headline",
+    "repeated",
+    "other-script",
+    "link-tail",
+    "headline-run",
+    "own-headline",
+    "outside",
+    "copy",
+    "echo",
+    "last-heading",
+    "markup",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from pipeline.cleaning.apply_rules import RULES
 from pipeline.config.site import CleaningOptions
+from pipeline.core.clean_values import OPTIONAL_RULES
 from pipeline.jobs.batch_clean import CleanedPage, PageBatch
 from pipeline.jobs.workers.pool import WorkerPool
 from tests.bench import scoring
@@ -34,11 +34,10 @@ def table(labelled_set: LabelledSet, processes: int) -> list[list[str]]:
         rows.append(
             ["(nothing)", total, f"{complete['f1']:.4f}", "", f"{complete['exact']:.4f}", ""]
         )
-        for rule in RULES:
-            reduced = _score(pages, batch.clean(CleaningOptions(without=(rule.name,))))
-            rows.append([rule.name, str(removed[rule.name]), *_difference(complete, reduced)])
-        all_rules = tuple(rule.name for rule in RULES)
-        reduced = _score(pages, batch.clean(CleaningOptions(without=all_rules)))
+        for rule in OPTIONAL_RULES:
+            reduced = _score(pages, batch.clean(CleaningOptions(without=(rule,))))
+            rows.append([rule, str(removed[rule]), *_difference(complete, reduced)])
+        reduced = _score(pages, batch.clean(CleaningOptions(without=OPTIONAL_RULES)))
         rows.append(["(all rules)", "", *_difference(complete, reduced)])
     return rows
 

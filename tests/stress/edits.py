@@ -88,11 +88,10 @@ def _serve(server: LocalSite, site: str, number: int) -> None:
     first_night = pages_of(site, 1, server.url)
     server.pages = {}
     for url, reply in pages_of(site, number, server.url).items():
-        body: bytes | None = reply if isinstance(reply, bytes) else None
-        if body is None and reply.status == 304:  # type: ignore[union-attr]
-            body = first_night[url]  # type: ignore[assignment]  # it is back as it was
-        if body is not None:
-            server.pages[url.removeprefix(server.url)] = StubResponse(body, headers=HTML)
+        if not isinstance(reply, bytes) and reply.status == 304:
+            reply = first_night[url]  # it is back as it was
+        if isinstance(reply, bytes):
+            server.pages[url.removeprefix(server.url)] = StubResponse(reply, headers=HTML)
     server.add_page("/feed.xml", rss_feed(list(first_night)), "application/rss+xml")
 
 

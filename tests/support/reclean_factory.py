@@ -16,6 +16,7 @@ from pipeline.extract import EXTRACTORS
 from pipeline.jobs.clean import CleanRequest, clean_site
 from pipeline.jobs.results import CleanRunResult
 from pipeline.jobs.workers import tasks
+from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.jobs.workers.tasks import ExtractedPayload
 from pipeline.store.clean import held_results
 from pipeline.store.clean.types import CleanScope, PendingPayload
@@ -80,7 +81,7 @@ def reclean(
     store: Database,
     site: Site,
     request: CleanRequest | None = None,
-    extractors: Extractors | None = None,
+    extractors: Extractors | WorkerPool | None = None,
 ) -> CleanRunResult:
     """Clean all that is stale, or what the request says."""
     workers = extractors or Extractors()

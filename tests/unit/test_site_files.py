@@ -79,6 +79,14 @@ def test_a_site_of_a_few_lines_has_polite_defaults() -> None:
         (HEAD + FEEDS + "timezone = '../etc/passwd'", "is no time zone"),
         (HEAD + FEEDS + "allow = ['(']", "courier.toml: 'allow': '(' is no regular expression"),
         (
+            HEAD + FEEDS + "[cleaning]\nwithout = ['repeatd']",
+            "no rule 'repeatd' can be left out; did you mean 'repeated'?",
+        ),
+        (
+            HEAD + FEEDS + "[cleaning]\nwithout = ['redaction']",
+            "courier.toml: 'cleaning.without': no rule 'redaction' can be left out",
+        ),
+        (
             HEAD + FEEDS + "[cleaning]\nremove = ['[']",
             "courier.toml: 'cleaning.remove': '[' is no regular expression",
         ),

@@ -55,11 +55,11 @@ SELECT_PAGES: Final = select(
 ).where(PageRow.id.in_(bindparam("ids", expanding=True)))
 NEW_STATE: Final[dict[str, Any]] = {name: bindparam(f"new_{name}") for name in STATE_COLUMNS}
 UPDATE_PAGES: Final = (
-    update(PageRow.__table__)  # type: ignore[arg-type]
+    update(PageRow)
     .where(PageRow.id == bindparam("page"))
     .values(lease_run=None, lease_until=None, **NEW_STATE)
 )
-INSERT_CAPTURES: Final = insert(CaptureRow.__table__)  # type: ignore[arg-type]
+INSERT_CAPTURES: Final = insert(CaptureRow)
 
 
 @dataclass(frozen=True, slots=True)

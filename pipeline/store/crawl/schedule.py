@@ -18,9 +18,7 @@ from pipeline.store.db.sql import upsert
 VISITED: Final = (Outcome.FETCHED, Outcome.UNCHANGED)
 FETCHED_AGAIN: Final = (*VISITED, Outcome.GONE, Outcome.FAILED, Outcome.DEFERRED)
 UPDATE_DUE_DATES: Final = (
-    update(PageRow.__table__)  # type: ignore[arg-type]
-    .where(PageRow.id == bindparam("page"))
-    .values(due_at=bindparam("due"))
+    update(PageRow).where(PageRow.id == bindparam("page")).values(due_at=bindparam("due"))
 )
 
 NextFetch = Callable[[datetime, datetime], datetime | None]

@@ -287,9 +287,7 @@ def _upsert(db: Connection, table: Table) -> Any:
 
 def _copy_redirects(db: Connection, target: Database) -> None:
     set_redirect = (
-        update(PageRow.__table__)  # type: ignore[arg-type]
-        .where(PageRow.id == bindparam("page"))
-        .values(redirect_to=bindparam("to"))
+        update(PageRow).where(PageRow.id == bindparam("page")).values(redirect_to=bindparam("to"))
     )
     after = 0
     while True:

@@ -30,7 +30,7 @@ SAMPLE_SIZE = 4  # payloads by which a dictionary is chosen
 ESTIMATE_STEPS = 6  # steps of a site that an estimate looks at
 MAX_SHARE = 0.95  # a body is only written if it shrinks to this share or less
 UPDATE_BODY = (
-    update(PayloadRow.__table__)  # type: ignore[arg-type]
+    update(PayloadRow)
     .where(PayloadRow.id == bindparam("number"), PayloadRow.dictionary_id.is_(None))
     .values(codec=ZSTD_DICT, body=bindparam("compressed"), dictionary_id=bindparam("dictionary"))
 )

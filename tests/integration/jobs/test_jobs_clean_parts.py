@@ -105,11 +105,10 @@ def test_a_worker_that_outlives_the_run_saves_nothing(fetched: Database) -> None
     assert dump(fetched) == before
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the processes are the same
 def test_worker_processes_clean_parts_and_keep_their_memory_limit(
     archive: CrawlSession, store: Database
 ) -> None:
-    if not store.is_sqlite:
-        pytest.skip("the processes are the same")
     words = "The ferries of quay {} left on time, the council said, and came back on Monday. " * 9
     bodies = {}
     for number in range(12):
@@ -118,7 +117,7 @@ def test_worker_processes_clean_parts_and_keep_their_memory_limit(
     night(archive, bodies)
     with WorkerPool(2, 10.0, 240) as workers:
         request = CleanRequest(batch_sizes=IN_PARTS)
-        assert reclean(store, site(), request, workers).counts == {"archived": 12}  # type: ignore[arg-type]
+        assert reclean(store, site(), request, workers).counts == {"archived": 12}
         limit = workers.submit(_memory_limit)()
     assert limit is not None
     assert 0 < limit < 4 << 30

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from pipeline.cleaning.apply_rules import clean_document, recipe_digest
 from pipeline.cleaning.boilerplate_keys import line_key
+from pipeline.cleaning.rules.registry import RULES
 from pipeline.config.site import CleaningOptions
+from pipeline.core.clean_values import OPTIONAL_RULES
 from pipeline.core.models import (
     AnnouncedMetadata,
     Block,
@@ -282,3 +284,8 @@ def test_the_time_and_name_above_entries_of_a_live_blog_are_removed(
 def test_other_short_lines_with_a_time_or_name_stay(path: str, stamps: tuple[str, ...]) -> None:
     result = cleaned(entries(path, *stamps))
     assert set(stamps) <= set(result.text.split("\n"))
+
+
+def test_a_site_may_leave_out_each_rule_but_that_of_redactions() -> None:
+    names = [rule.name for rule in RULES]
+    assert ["redaction", *OPTIONAL_RULES] == names

@@ -37,7 +37,7 @@ READ_RUN: Final = select(
     RunRow.status,
     RunRow.counts,
 ).where(RunRow.id == bindparam("run"))
-INSERT_SEALED: Final = insert(SealedRunRow.__table__)  # type: ignore[arg-type]
+INSERT_SEALED: Final = insert(SealedRunRow)
 CLEAN_KINDS: Final = frozenset({"clean", "review", "rollback"})
 
 

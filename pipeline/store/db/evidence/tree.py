@@ -19,7 +19,7 @@ from pipeline.store.db.sql import chunks
 
 LOG_LOCK: Final = "evidence log"
 FANOUT: Final = 256  # hashes of one level that a node of the next level stands for
-INSERT_LEAVES: Final = insert(LogLeafRow.__table__)  # type: ignore[arg-type]
+INSERT_LEAVES: Final = insert(LogLeafRow)
 
 
 def lock(db: Connection) -> None:
